@@ -1,0 +1,30 @@
+"""What holds for all tests: a skip that nobody expects is a failure.
+
+A test that skips itself says nothing, so a machine that lacks what the tests need would look green. The expected
+skips are listed here with the condition under which each is honest.
+"""
+
+import os
+import shutil
+from collections.abc import Generator
+
+import pytest
+
+# Reason of the skip -> when it is honest.
+EXPECTED_SKIPS: dict[str, bool] = {
+    "needs root": os.geteuid() != 0,
+    "no gofmt on this machine": shutil.which("gofmt") is None,
+}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip that is not expected into a failure."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = text.removeprefix("Skipped: ")
+        if not EXPECTED_SKIPS.get(reason, False):
+            report.outcome = "failed"
+            report.longrepr = f"unexpected skip: {reason} (expected ones are listed in tests/conftest.py)"
+    return report
