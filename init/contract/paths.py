@@ -1,0 +1,60 @@
+"""Where things are on a node: every path that PID 1 and the agent share, once.
+
+Socket paths stay below the 107 characters of sockaddr_un (unix(7)).
+"""
+
+import os
+
+RUN = "/run/hepto"
+SERVICES = f"{RUN}/services"
+STATUS = f"{RUN}/status"
+BOOT = f"{RUN}/boot.json"
+INIT_SOCKET = f"{RUN}/init.sock"
+AGENT_SOCKET = f"{RUN}/agent.sock"
+NOTIFY_SOCKET = f"{RUN}/notify.sock"
+ETC = f"{RUN}/etc"
+ESP = f"{RUN}/esp"
+FIFOS = f"{RUN}/log"
+VOLATILE_LOGS = f"{RUN}/log.d"
+KUBE = f"{RUN}/kube"
+
+CREDENTIALS = "/run/credentials"
+CREDENTIAL_SOURCES = ("smbios", "fw_cfg", "esp")
+
+DATA = "/var/lib/hepto"
+DATA_LABEL = "hepto-data"
+
+PROGRAM = "/usr/lib/hepto/pid1"
+PYTHON = "/usr/bin/python3"
+IMAGE = "/usr/lib/hepto/image.json"
+IMAGES = "/usr/lib/hepto/images/images.tar"
+STACK = "/usr/lib/hepto/stack"
+
+CGROUPS = "/sys/fs/cgroup"
+CGROUP_INIT = f"{CGROUPS}/init"
+CGROUP_SERVICES = f"{CGROUPS}/hepto"
+CGROUP_SHIMS = f"{CGROUP_SERVICES}/shims"
+CGROUP_PODS = f"{CGROUPS}/kubepods"
+
+LAB_PORT = "hepto.lab"
+
+# Bind mounts from the node's data directory: (directory below it, fixed path that others assume). boot.md section 4.
+WRITABLE = (
+    ("kubelet", "/var/lib/kubelet"),
+    ("containerd", "/var/lib/containerd"),
+    ("cni/state", "/var/lib/cni"),
+    ("log", "/var/log"),
+    ("cni/net.d", "/etc/cni/net.d"),
+    ("cni/bin", "/opt/cni/bin"),
+    ("kubernetes", "/etc/kubernetes"),
+)
+
+
+def service_file(name: str) -> str:
+    """The desired state of service `name`."""
+    return os.path.join(SERVICES, f"{name}.json")
+
+
+def status_file(name: str) -> str:
+    """The actual state of service `name`."""
+    return os.path.join(STATUS, f"{name}.json")

@@ -1,0 +1,248 @@
+"""Phase `data`, step by step, with scripted programs on a made-up machine: order, waits, and what is never done."""
+
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from init import blockdevices, datadisk
+from init.boot import Finished, PhaseFailed, Run, Wait, Waiting, Woken, World
+from init.cmdline import CommandLine
+from init.contract.status import Reason
+from tests.fakes.blockdevices import device, ext
+
+DISK = b"x"
+
+
+class Machine:
+    """Runs the task. `answers` maps a program's name to its results; functions that would mount succeed."""
+
+    def __init__(self, root: Path, data_disk: str = "", **answers: Finished):
+        self.now = 100.0
+        self.root = root
+        self.loading = False
+        self.log: list[str] = []
+        self.world = World(str(root), log=self.log.append, now=lambda: self.now)
+        self.world.keys = CommandLine(data_disk=data_disk)
+        self.answers = {"mount": Finished(0), **answers}
+        self.seen: list[str] = []
+        self.waits: list[Waiting] = []
+        self.on_wait: Callable[[int], Woken] = lambda _count: Woken()
+        (root / "var/lib/hepto").mkdir(parents=True)
+
+    def run(self, limit: int = 100) -> "Machine":
+        """Until the task returns, raises, or has waited `limit` times."""
+        task: Generator[Any, Any, None] = datadisk.task(self.world, lambda: self.loading)
+        result: Any = None
+        waited = 0
+        while True:
+            try:
+                step = task.send(result)
+            except StopIteration:
+                return self
+            result = None
+            match step:
+                case Run(argv=(), call=function):
+                    result = self._call(function)
+                case Run(argv=argv):
+                    name = argv[0].rsplit("/", 1)[-1]
+                    self.seen.append(f"{name} {Path(argv[-1]).name}")
+                    result = self.answers[name.replace(".", "_")]
+                case Wait(seconds):
+                    if waited == limit:
+                        return self
+                    result = self.on_wait(waited)
+                    waited += 1
+                    self.seen.append("wait")
+                    self.now += 0.0 if result.events else seconds
+                case Waiting():
+                    self.waits.append(step)
+
+    def _call(self, function: Any) -> Finished:
+        if "_probe" in function.__qualname__:
+            self.seen.append("probe")
+            return Finished(0, blockdevices.probe(str(self.root)))
+        self.seen.append(f"mount {'tmpfs' if '_memory' in function.__qualname__ else 'ext4'}")
+        return self.answers["mount"]
+
+
+NOTHING = Finished(2)
+FINE = Finished(0)
+
+
+def block_event() -> Woken:
+    return Woken(({"SUBSYSTEM": "block"},))
+
+
+def test_a_labelled_file_system_is_checked_and_mounted_without_any_wait(tmp_path: Path) -> None:
+    device(tmp_path, "vdb", ext("hepto-data"))
+
+    machine = Machine(tmp_path, e2fsck=FINE).run()
+
+    assert machine.seen == ["probe", "e2fsck vdb", "mount ext4"]
+    assert machine.world.state["data"] == "disk"
+
+
+def test_errors_that_were_corrected_are_fine(tmp_path: Path) -> None:
+    device(tmp_path, "vdb", ext("hepto-data"))
+
+    assert Machine(tmp_path, e2fsck=Finished(1)).run().world.state["data"] == "disk"
+
+
+@pytest.mark.parametrize("code", [2, 4, 8, 137])
+def test_a_file_system_beyond_repair_is_not_mounted_nor_replaced_by_memory(tmp_path: Path, code: int) -> None:
+    device(tmp_path, "vdb", ext("hepto-data"), serial="S1")
+    device(tmp_path, "vdc")
+    machine = Machine(tmp_path, e2fsck=Finished(code, b"/dev/vdb: UNEXPECTED INCONSISTENCY\n\n"))
+
+    with pytest.raises(PhaseFailed, match=f"exit code {code}.*UNEXPECTED INCONSISTENCY") as caught:
+        machine.run()
+
+    assert (caught.value.reason, caught.value.subject) == (Reason.DATA_DISK, "S1")
+    assert caught.value.hint
+    assert machine.seen == ["probe", "e2fsck vdb"]
+    assert machine.world.state == {}
+
+
+def test_a_file_system_that_cannot_be_mounted_fails_the_phase(tmp_path: Path) -> None:
+    device(tmp_path, "vdb", ext("hepto-data"))
+    machine = Machine(tmp_path, e2fsck=FINE, mount=Finished(1, b"OSError: [Errno 117] Structure needs cleaning"))
+
+    with pytest.raises(PhaseFailed, match="cannot be mounted.*Structure needs cleaning"):
+        machine.run()
+
+    assert machine.world.state == {}
+
+
+def test_a_blank_disk_is_formatted_after_a_quiet_while_and_a_second_look(tmp_path: Path) -> None:
+    device(tmp_path, "vda", DISK, read_only=True)
+    device(tmp_path, "vdb")
+
+    machine = Machine(tmp_path, blkid=NOTHING, mkfs_ext4=FINE).run()
+
+    assert machine.seen == ["probe", "wait", "blkid vdb", "mkfs.ext4 vdb", "mount ext4"]
+    assert machine.now == 100.0 + datadisk.QUIET
+
+
+def test_a_signature_that_only_blkid_knows_protects_a_disk_of_zeros(tmp_path: Path) -> None:
+    device(tmp_path, "vdb")
+
+    machine = Machine(tmp_path, blkid=Finished(0, b"TYPE=zfs_member\n")).run(limit=2)
+
+    assert "mkfs.ext4 vdb" not in machine.seen
+    assert machine.waits[0].wait is not None
+    assert "zfs_member" in machine.waits[0].wait.what
+
+
+def test_a_failing_mkfs_mounts_nothing(tmp_path: Path) -> None:
+    device(tmp_path, "vdb")
+    machine = Machine(tmp_path, blkid=NOTHING, mkfs_ext4=Finished(1, b"mkfs.ext4: Input/output error\n"))
+
+    with pytest.raises(PhaseFailed, match="Input/output error"):
+        machine.run()
+
+    assert machine.seen[-1] == "mkfs.ext4 vdb"
+
+
+def test_the_quiet_while_begins_anew_with_each_disk_and_a_late_label_wins(tmp_path: Path) -> None:
+    device(tmp_path, "vdb")
+    machine = Machine(tmp_path, e2fsck=FINE)
+
+    def come(count: int) -> Woken:
+        if count == 0:
+            device(tmp_path, "vdc", ext("hepto-data"))
+            return block_event()
+        return Woken()
+
+    machine.on_wait = come
+    machine.run()
+
+    assert machine.seen == ["probe", "wait", "probe", "e2fsck vdc", "mount ext4"]
+
+
+def test_nothing_is_decided_while_modules_are_being_loaded(tmp_path: Path) -> None:
+    device(tmp_path, "vdb")
+    machine = Machine(tmp_path, blkid=NOTHING, mkfs_ext4=FINE)
+    machine.loading = True
+
+    def load(count: int) -> Woken:
+        machine.loading = count < 3
+        return Woken()
+
+    machine.on_wait = load
+    machine.run()
+
+    assert machine.seen.count("wait") == 4
+    assert machine.world.state["data"] == "disk"
+
+
+def test_usb_disks_get_more_time(tmp_path: Path) -> None:
+    (tmp_path / datadisk.USB_DISKS.lstrip("/")).mkdir(parents=True)
+
+    machine = Machine(tmp_path).run()
+
+    assert machine.now == 100.0 + datadisk.QUIET_USB
+    assert machine.world.state["data"] == "memory"
+
+
+def test_memory_is_used_where_there_is_no_disk_and_that_is_said(tmp_path: Path) -> None:
+    (tmp_path / "dev").mkdir()
+    (console := tmp_path / "dev/console").write_text("")
+
+    machine = Machine(tmp_path).run()
+
+    assert machine.seen == ["wait", "mount tmpfs"]
+    assert machine.log == [datadisk.NO_DISK]
+    assert console.read_text() == f"{datadisk.NO_DISK}\n"
+
+
+def test_ordered_memory_waits_for_nothing_and_looks_at_nothing(tmp_path: Path) -> None:
+    device(tmp_path, "vdb", ext("hepto-data"))
+
+    machine = Machine(tmp_path, "memory").run()
+
+    assert machine.seen == ["mount tmpfs"]
+    assert machine.now == 100.0
+    assert machine.log == ["data is in memory, as ordered"]
+
+
+def test_what_a_person_has_to_decide_is_published_and_waited_for(tmp_path: Path) -> None:
+    device(tmp_path, "vdb")
+    device(tmp_path, "vdc")
+
+    machine = Machine(tmp_path, blkid=NOTHING).run(limit=1)
+
+    wait = machine.waits[0].wait
+    assert wait is not None
+    assert (wait.reason, wait.since) == (Reason.DATA_DISK, 100.5)
+    assert "2 disks are blank" in wait.what
+    assert machine.world.state == {}
+
+
+def test_uevents_of_other_devices_cause_no_second_look(tmp_path: Path) -> None:
+    device(tmp_path, "vdb", DISK)
+    machine = Machine(tmp_path, blkid=NOTHING)
+    machine.on_wait = lambda count: Woken(({"SUBSYSTEM": "net"},)) if count else Woken()
+
+    machine.run(limit=5)
+
+    assert machine.seen.count("probe") == 1
+
+
+def test_a_disk_that_comes_later_ends_the_waiting(tmp_path: Path) -> None:
+    device(tmp_path, "vdb", DISK)
+    machine = Machine(tmp_path, "S9", blkid=NOTHING, mkfs_ext4=FINE)
+
+    def come(count: int) -> Woken:
+        if count == 1:
+            device(tmp_path, "vdc", serial="S9")
+            return block_event()
+        return Woken()
+
+    machine.on_wait = come
+    machine.run()
+
+    assert machine.seen[-2:] == ["mkfs.ext4 vdc", "mount ext4"]
+    assert machine.waits[0].wait is not None
+    assert machine.waits[0].wait.subject == "S9"
