@@ -1,0 +1,190 @@
+"""Writes what was planned, asks services whether they are ready, and applies the bootstrap objects.
+
+Everything here may be called again at any time. Nothing waits for ever on one peer: each request has its time limit.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hepto.edge import http
+from hepto.edge.http import HttpError
+from hepto.kube import health, objects
+from hepto.kube.files import KubePlan
+from hepto.kube.health import Expect, Health, Probe
+from hepto.kube.objects import Object
+from init.contract import durable
+from init.contract.status import Reason
+
+VOLATILE = "/run/"
+APPLY_RETRY = 0.5
+"""Seconds between two tries to apply what is missing."""
+
+Report = Callable[[str, Health], Awaitable[None]]
+
+
+def write(plan: KubePlan) -> tuple[str, ...]:
+    """Make directories, write the files that changed and remove what must not be there; say which files changed."""
+    for directory in plan.directories:
+        Path(directory.path).mkdir(directory.mode, parents=True, exist_ok=True)
+    changed = [
+        file.path
+        for file in plan.files
+        if durable.write_if_changed(file.path, file.data, file.mode, sync=not file.path.startswith(VOLATILE))
+    ]
+    changed += [path for path in plan.absent if durable.remove(path)]
+    return tuple(changed)
+
+
+class Asker:
+    """Puts probes to services, over a connection kept to each."""
+
+    def __init__(self) -> None:
+        self._clients: dict[tuple[str, str, str], http.Client] = {}
+
+    async def check(self, probes: tuple[Probe, ...]) -> Health:
+        """Ask in order; the first probe that is not met is the answer."""
+        for probe in probes:
+            try:
+                response = await self._get(probe)
+            except (HttpError, OSError) as error:
+                return _unanswered(probe, error)
+            answer = health.judge(probe, response.status, response.body)
+            if not answer.ready:
+                return answer
+        return Health(True)
+
+    async def node_ready(self, probe: Probe) -> Health:
+        """Whether the Node object says Ready; `probe` is health.node_ready's."""
+        try:
+            response = await self._get(probe)
+        except (HttpError, OSError) as error:
+            return _unanswered(probe, error)
+        return health.judge_node(response.status, response.body)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for client in self._clients.values():
+            await client.close()
+
+    async def _get(self, probe: Probe) -> http.Response:
+        parts = urlsplit(probe.url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        key = origin, probe.authority, probe.pair
+        if key not in self._clients:
+            self._clients[key] = http.Client(*key, limit=health.TIMEOUT)
+        return await self._clients[key].get(probe.url.removeprefix(origin))
+
+
+async def node_ready(probe: Probe) -> Health:
+    """Asker.node_ready, over a connection of its own."""
+    asker = Asker()
+    try:
+        return await asker.node_ready(probe)
+    finally:
+        await asker.close()
+
+
+class Prober:
+    """Asks every service again and again: often until it is ready, then seldom.
+
+    `report` gets the answer of each round, changed or not, so that whoever forgot one hears it again.
+    """
+
+    def __init__(self, probes: Mapping[str, tuple[Probe, ...]], report: Report):
+        self._probes = probes
+        self._report = report
+        self._wake = {service: asyncio.Event() for service in probes}
+
+    def wake(self, service: str) -> None:
+        """Ask this service now (it was restarted). Unknown names are not the agent's to ask."""
+        if service in self._wake:
+            self._wake[service].set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for service in self._probes:
+                group.create_task(self._watch(service))
+
+    async def _watch(self, service: str) -> None:
+        asker = Asker()
+        try:
+            await self._ask_for_ever(service, asker)
+        finally:
+            await asker.close()
+
+    async def _ask_for_ever(self, service: str, asker: Asker) -> None:
+        clock = asyncio.get_running_loop().time
+        ready, failures = False, 0
+        while True:
+            self._wake[service].clear()
+            begin = clock()
+            answer = await asker.check(self._probes[service])
+            took = clock() - begin
+            failures = 0 if answer.ready else failures + 1
+            if answer.ready or not ready or failures >= health.FAILURES:
+                ready = answer.ready
+                await self._report(service, answer)
+            await self._pause(service, health.interval(ready=answer.ready, took=took))
+
+    async def _pause(self, service: str, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake[service].wait()
+        except TimeoutError:
+            pass
+
+
+async def bootstrap(
+    url: str, authority: str, mint: Callable[[], bytes], wanted: tuple[Object, ...], note: Callable[[str], None]
+) -> None:
+    """Apply `wanted` until the apiserver at `url` has taken every object.
+
+    `mint` gives a `system:masters` certificate with its key as PEM; it is asked for at each try, lives in memory only
+    and for minutes. Cancel it to give up. A refused object does not hold up the others; `note` hears each new refusal.
+    """
+    told = ""
+    missing = wanted
+    while missing:
+        missing, refusal = await _apply_once(url, authority, mint, missing)
+        if missing:
+            if refusal != told:
+                note(refusal)
+                told = refusal
+            await asyncio.sleep(APPLY_RETRY)
+
+
+async def _apply_once(
+    url: str, authority: str, mint: Callable[[], bytes], wanted: tuple[Object, ...]
+) -> tuple[tuple[Object, ...], str]:
+    """Apply each; give back those that were not taken, and the last reason."""
+    missing: list[Object] = []
+    refusal = ""
+    done = 0
+    try:
+        async with http.Connection(url, http.client_context(authority, pem=mint())) as connection:
+            for item in wanted:
+                response = await connection.request("PATCH", *_apply_request(item))
+                if response.status not in (200, 201):
+                    missing.append(item)
+                    refusal = f"{item.path}: {response.status} {objects.refusal(response.body)}"
+                done += 1
+    except (HttpError, OSError) as error:
+        refusal = f"{url}: {error}"
+    return (*missing, *wanted[done:]), refusal
+
+
+def _apply_request(item: Object) -> tuple[str, dict[str, str], bytes]:
+    path = f"{item.path}?fieldManager={objects.FIELD_MANAGER}&force=true"
+    return path, {"Content-Type": "application/apply-patch+yaml"}, json.dumps(item.body).encode()
+
+
+def _unanswered(probe: Probe, error: HttpError | OSError) -> Health:
+    """No answer; a certificate file that cannot be read (OSError) is the certificate's fault, not the service's."""
+    if isinstance(error, OSError):
+        return Health(False, Reason.CERTIFICATE, f"{probe.pair}: {error.strerror or error}")
+    reason = Reason.MASTER if probe.expect is Expect.NODE else Reason.SERVICE
+    return Health(False, reason, str(error))

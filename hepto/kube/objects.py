@@ -1,0 +1,162 @@
+"""What a cluster is born with, as data: RBAC for hepto's own identities, cluster DNS, and each node's object.
+
+Applied by server-side apply with field manager `hepto`, again at every start of the master's agent: what a user took
+away of these comes back, what a user added stays. Names of users and groups are those of hepto/pki/profiles.py (a test
+compares).
+"""
+
+import json
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address, IPv6Network
+from typing import Any
+
+from hepto.address import AddressPlan
+
+FIELD_MANAGER = "hepto"
+DNS_NAMESPACE = "kube-system"
+DNS_SERVICE = "kube-dns"
+DNS_PORT = 53
+
+APISERVERS = "hepto:apiservers"
+KUBE_PROXIES = "hepto:kube-proxies"
+COREDNS = "hepto:coredns"
+RBAC = "rbac.authorization.k8s.io"
+
+
+@dataclass(frozen=True)
+class Object:
+    """An object and the path it is applied to."""
+
+    path: str
+    body: dict[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class NodeFacts:
+    """A node that runs pods."""
+
+    name: str
+    address: IPv6Address
+    pods: IPv6Network
+    master: bool
+
+
+def cluster(plan: AddressPlan, masters: tuple[str, ...]) -> tuple[Object, ...]:
+    """The objects of the cluster itself; `masters` are the names of its master nodes."""
+    return (
+        _binding("hepto:apiserver-to-kubelet", "system:kubelet-api-admin", _group(APISERVERS)),
+        _binding("hepto:kube-proxy", "system:node-proxier", _group(KUBE_PROXIES)),
+        _coredns_role(),
+        _binding("hepto:coredns", "hepto:coredns", _group(COREDNS)),
+        *(_binding(f"hepto:admin:{name}", "cluster-admin", _user(f"hepto:admin:{name}")) for name in masters),
+        _dns_service(plan),
+    )
+
+
+def node(facts: NodeFacts) -> tuple[Object, ...]:
+    """The objects of one node: its Node, which kubelet then fills in, and its part of cluster DNS.
+
+    A kubelet may not give itself role labels, nor a pod CIDR; plugins of `cni=none` take the latter from here.
+    """
+    return (_node(facts), _dns_endpoints(facts))
+
+
+def refusal(body: bytes) -> str:
+    """Why the apiserver refused, from the Status object it answers with."""
+    try:
+        return str(json.loads(body)["message"])[:200]
+    except (ValueError, KeyError, TypeError):
+        return "(no explanation)"
+
+
+def _node(facts: NodeFacts) -> Object:
+    roles = ("control-plane", "node") if facts.master else ("node",)
+    body = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": facts.name, "labels": {f"node-role.kubernetes.io/{role}": "" for role in roles}},
+        "spec": {"podCIDR": str(facts.pods), "podCIDRs": [str(facts.pods)]},
+    }
+    return Object(f"/api/v1/nodes/{facts.name}", body)
+
+
+def _dns_service(plan: AddressPlan) -> Object:
+    body = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": DNS_SERVICE,
+            "namespace": DNS_NAMESPACE,
+            "labels": {"k8s-app": "kube-dns", "kubernetes.io/name": "CoreDNS"},
+        },
+        "spec": {
+            "clusterIP": str(plan.dns_service),
+            "clusterIPs": [str(plan.dns_service)],
+            "ipFamilies": ["IPv6"],
+            "ipFamilyPolicy": "SingleStack",
+            "internalTrafficPolicy": "Local",
+            "ports": [
+                {"name": "dns", "protocol": "UDP", "port": DNS_PORT, "targetPort": DNS_PORT},
+                {"name": "dns-tcp", "protocol": "TCP", "port": DNS_PORT, "targetPort": DNS_PORT},
+            ],
+        },
+    }
+    return Object(f"/api/v1/namespaces/{DNS_NAMESPACE}/services/{DNS_SERVICE}", body)
+
+
+def _dns_endpoints(facts: NodeFacts) -> Object:
+    name = f"{DNS_SERVICE}-{facts.name}"
+    body = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {
+            "name": name,
+            "namespace": DNS_NAMESPACE,
+            "labels": {
+                "kubernetes.io/service-name": DNS_SERVICE,
+                "endpointslice.kubernetes.io/managed-by": FIELD_MANAGER,
+            },
+        },
+        "addressType": "IPv6",
+        "endpoints": [
+            {"addresses": [str(facts.address)], "conditions": {"ready": True}, "nodeName": facts.name},
+        ],
+        "ports": [
+            {"name": "dns", "protocol": "UDP", "port": DNS_PORT},
+            {"name": "dns-tcp", "protocol": "TCP", "port": DNS_PORT},
+        ],
+    }
+    return Object(f"/apis/discovery.k8s.io/v1/namespaces/{DNS_NAMESPACE}/endpointslices/{name}", body)
+
+
+def _coredns_role() -> Object:
+    reading = ["list", "watch"]
+    body = {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "ClusterRole",
+        "metadata": {"name": "hepto:coredns"},
+        "rules": [
+            {"apiGroups": [""], "resources": ["services", "pods", "namespaces"], "verbs": reading},
+            {"apiGroups": ["discovery.k8s.io"], "resources": ["endpointslices"], "verbs": reading},
+        ],
+    }
+    return Object(f"/apis/{RBAC}/v1/clusterroles/hepto:coredns", body)
+
+
+def _binding(name: str, role: str, subject: dict[str, str]) -> Object:
+    body = {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": name},
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
+        "subjects": [subject],
+    }
+    return Object(f"/apis/{RBAC}/v1/clusterrolebindings/{name}", body)
+
+
+def _group(name: str) -> dict[str, str]:
+    return {"apiGroup": RBAC, "kind": "Group", "name": name}
+
+
+def _user(name: str) -> dict[str, str]:
+    return {"apiGroup": RBAC, "kind": "User", "name": name}
