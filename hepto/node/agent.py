@@ -1,0 +1,296 @@
+"""The agent: reads what the node shall be, brings network, mesh, clock and certificates up, plans what PID 1 runs.
+
+Promises: after a restart it changes nothing that runs; a step that fails is named in the status and tried again; a
+defect ends the agent (PID 1 starts it again) rather than being passed over. Nothing here decides: desired.py and
+status.py do, the drivers act, and this file carries facts from one to the other.
+
+    configuration -> identity -+-> firewall -> underlay -> resolvers, clock
+                               +-> mounts, mesh, certificates -> Kubernetes' files and services -> probes -> objects
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from hepto.clock import chrony
+from hepto.clock import driver as clock
+from hepto.clock.floor import Floor, plausible
+from hepto.edge import files, netlink, route
+from hepto.errors import UserError
+from hepto.firewall.driver import Firewall
+from hepto.kube.plan import plan as kube_plan
+from hepto.log import Log
+from hepto.mesh.driver import MeshDriver
+from hepto.mesh.plan import INTERFACE as MESH_INTERFACE
+from hepto.mesh.plan import Mesh
+from hepto.net.driver import NetworkDriver
+from hepto.net.model import View
+from hepto.node import answers, desired, identity, state, status, writer
+from hepto.node.board import Board
+from hepto.node.control_plane import ControlPlane
+from hepto.node.desired import Identity
+from hepto.node.machine_facts import Image, image, images_digest, memory_bytes
+from hepto.node.stream import Stream
+from hepto.node.supervisor import Supervisor
+from init.contract import durable, paths
+from init.contract.status import PhaseState, Reason
+
+WANTED_PHASES = ("credentials", "data")
+REMIND_SECONDS = 60.0
+RETRY_SECONDS = 2.0
+SAVE_SECONDS = 600.0
+CLOCK_SECONDS = 10.0
+SYNCHRONISED = "synchronised"
+SETTLE_SECONDS = 0.05
+"""Changes of the status come in bursts; the console need not see each."""
+LOOPBACK = 1
+RESOLV_CONF = f"{paths.ETC}/resolv.conf"
+
+
+class Agent:
+    """One node's agent."""
+
+    def __init__(self, supervisor: Supervisor, image: Image):
+        self._supervisor = supervisor
+        self._log = Log("agent")
+        self._board = Board()
+        self._floor = Floor(built=image.built)
+        self._node: Identity | None = None
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        board = self._board
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._listen())
+                group.create_task(self._speak())
+                group.create_task(answers.serve(lambda: status.answer(board.status, board.now())))
+                await self._boot(group)
+        finally:
+            if self._node is not None:
+                self._save(self._node)
+
+    async def _listen(self) -> None:
+        stream = Stream(_boot_file)
+        async for packet in self._supervisor.changes():
+            if stream.take(packet):
+                self._board.learn(boot=stream.boot(), services=stream.services())
+
+    async def _speak(self) -> None:
+        """The one line, on the console whenever it changes, and every minute while the configuration is bad."""
+        board = self._board
+        told: tuple[object, ...] | None = None
+        while True:
+            try:
+                async with asyncio.timeout(REMIND_SECONDS if board.facts.mistakes else None):
+                    await board.news.wait()
+            except TimeoutError:
+                told = None
+            await asyncio.sleep(SETTLE_SECONDS)
+            board.news.clear()
+            if board.status.subject == told:
+                continue
+            told = board.status.subject
+            for line in status.console(board.status, board.now()):
+                self._log.info(line)
+                with contextlib.suppress(OSError):
+                    await self._supervisor.note(line)
+
+    # --- the way to a running node
+
+    async def _boot(self, group: asyncio.TaskGroup) -> None:
+        board = self._board
+        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
+            route.set_link(kernel, LOOPBACK, up=True)
+        await self._phases()
+        resolution = identity.configuration()
+        sources = {name: str(source) for name, source in resolution.provenance.items()}
+        board.learn(
+            warnings=resolution.warnings, mistakes=resolution.mistakes, config=resolution.config, sources=sources
+        )
+        for warning in resolution.warnings:
+            self._log.warning(warning)
+        if resolution.config is None:
+            return  # stays up and says so; a corrected configuration comes with a reboot
+        try:
+            node, remembered = identity.identify(resolution.config)
+        except UserError as error:
+            board.problem("identity", Reason.CONFIGURATION, "", error.what, error.hint)
+            return
+        self._node = node
+        board.learn(node=node.node, address=node.address, directory=node.directory)
+        self._raise_clock(remembered)
+        self._save(node)
+        socket.sethostname(node.node)
+        firewall = Firewall(desired.firewall_policy(node))
+        network = NetworkDriver(
+            desired.network_settings(node.config), firewall.guard, self._network_changed, self._network_trouble
+        )
+        group.create_task(network.run())
+        group.create_task(self._keep_clock(node))
+        await self._mounts(node)
+        while board.facts.network is None:  # what the kernel has, not what a router says: at once
+            await board.changed()
+        await self._reconcile(node, ControlPlane(board, node, self._supervisor), group)
+
+    async def _phases(self) -> None:
+        """Until credentials and data are there, as far as this boot has such phases."""
+        while True:
+            boot = self._board.facts.boot
+            if boot is not None:
+                found = {phase.name: phase.state for phase in boot.phases}
+                if all(found.get(name, PhaseState.DONE) is PhaseState.DONE for name in WANTED_PHASES):
+                    return
+            await self._board.changed()
+
+    async def _mounts(self, node: Identity) -> None:
+        """Services may only start when their writable places are there."""
+        while True:
+            try:
+                await self._supervisor.mounts(node.directory)
+            except OSError as error:
+                hint = str(getattr(error, "hint", "")) or "it is tried again"
+                self._board.problem("mounts", Reason.DATA_DISK, "", str(error), hint)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._board.solved("mounts")
+                return
+
+    def _network_changed(self, view: View) -> None:
+        self._board.learn(network=view)
+        self._board.work.set()
+
+    def _network_trouble(self, what: str) -> None:
+        if what:
+            self._board.problem("network", Reason.INTERFACE, "", what, "it is tried again")
+        else:
+            self._board.solved("network")
+
+    async def _reconcile(self, node: Identity, control_plane: ControlPlane, group: asyncio.TaskGroup) -> None:
+        """Make the plan again whenever something changed that it depends on, at each deadline, after each failure."""
+        board = self._board
+        mesh = MeshDriver(node.directory)
+        while True:
+            board.work.clear()
+            try:
+                self._settle(node, mesh, control_plane, group)
+                board.solved("plan")
+            except UserError as error:
+                board.problem("plan", Reason.CERTIFICATE, "", error.what, error.hint)
+            except OSError as error:
+                board.problem("plan", Reason.PHASE, "agent", str(error), "it is tried again")
+            pause = RETRY_SECONDS if board.facts.problems else control_plane.pause(_wall())
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await board.work.wait()
+
+    def _settle(self, node: Identity, mesh: MeshDriver, control_plane: ControlPlane, group: asyncio.TaskGroup) -> None:
+        assert self._board.facts.network is not None, "waited for"
+        network = desired.recall(self._board.facts.network, files.read(RESOLV_CONF))
+        plan = desired.base(node, network)
+        parameters = None
+        has_mesh = self._mesh(mesh, desired.mesh_interface(node, network))
+        has_certificates = control_plane.certificates(_wall(), plausible=self._is_plausible())
+        if has_mesh and has_certificates:
+            parameters = desired.kube_parameters(node, network, images_digest(), memory_bytes())
+        if parameters is not None:
+            plan = plan + kube_plan(parameters)
+        changed = writer.write(plan)
+        if changed:
+            self._log.info("written", files=len(changed), services=len(plan.services))
+        if parameters is not None:
+            control_plane.start(parameters, plan.services, group)
+        if parameters is not None or not node.runs_kubernetes:
+            self._board.planned(plan.services)
+
+    def _mesh(self, mesh: MeshDriver, wanted: Mesh) -> bool:
+        try:
+            mesh.apply(wanted)
+        except OSError as error:
+            what, hint = f"the mesh interface could not be made: {error}", "the image's kernel needs WireGuard"
+            self._board.problem("mesh", Reason.INTERFACE, MESH_INTERFACE, what, hint)
+            return False
+        self._board.solved("mesh")
+        self._board.learn(mesh=True)
+        return True
+
+    # --- the clock
+
+    def _raise_clock(self, remembered: state.State) -> None:
+        self._floor = replace(self._floor, saved=remembered.clock)
+        with contextlib.suppress(PermissionError):  # in a container the clock is the host's
+            clock.raise_to(self._floor)
+        self._board.learn(clock="plausible" if self._is_plausible() else "implausible")
+
+    async def _keep_clock(self, node: Identity) -> None:
+        """Save the time now and then; look whether NTP has set it, often until it has."""
+        pause, waited = CLOCK_SECONDS, 0.0
+        while True:
+            await asyncio.sleep(pause)
+            waited += pause
+            if chrony.NAME in (self._board.facts.services or {}) and await clock.synchronised():
+                self._board.learn(clock=SYNCHRONISED)
+                self._board.work.set()
+                pause = SAVE_SECONDS
+            if waited >= SAVE_SECONDS:
+                waited = 0.0
+                self._save(node)
+
+    def _is_plausible(self) -> bool:
+        return self._board.facts.clock == SYNCHRONISED or plausible(clock.now(), self._floor)
+
+    def _save(self, node: Identity) -> None:
+        saved = max(clock.now(), self._floor.instant)
+        try:
+            durable.write(f"{node.directory}/{identity.STATE}", state.dump(state.State(saved, node.machine_id)))
+        except OSError as error:
+            self._log.warning("state not saved", error=error)
+
+
+def main() -> int:
+    """Run the agent until PID 1 ends it."""
+    _protect()
+    return asyncio.run(_until_ended(Agent(Supervisor(), image()).run))
+
+
+def _protect() -> None:
+    """No core dump and no reading of this process's memory by others: it holds keys."""
+    import resource
+
+    import prctl
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    prctl.set_dumpable(0)
+    prctl.set_name("hepto-agent")
+
+
+async def _until_ended(run: Callable[[], Any]) -> int:
+    """SIGTERM ends it with 0; a defect anywhere ends it with a traceback."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(run())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+
+    def defect(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        loop.default_exception_handler(context)
+        task.cancel("a defect in a callback")
+
+    loop.set_exception_handler(defect)
+    try:
+        await task
+    except asyncio.CancelledError as error:
+        return 1 if error.args else 0
+    return 1
+
+
+def _wall() -> datetime:
+    return datetime.now(UTC)
+
+
+def _boot_file() -> bytes | None:
+    return files.read(paths.BOOT)

@@ -1,0 +1,70 @@
+"""Where the agent's parts put what they have found out: the facts, the status that follows, who has to look at it."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from hepto.edge.pump import now
+from hepto.log import Log
+from hepto.node import status
+from hepto.node.facts import Facts, Problem
+from init.contract.status import Reason
+
+
+class Board:
+    """One per agent; nothing here blocks."""
+
+    def __init__(self) -> None:
+        self.facts = Facts(started=now())
+        self.status = status.status(self.facts, now=now())
+        self.news = asyncio.Event()
+        """The status is another one."""
+        self.work = asyncio.Event()
+        """Something has changed that the plan depends on."""
+        self._log = Log("agent")
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    @staticmethod
+    def now() -> float:
+        """The clock of facts and status."""
+        return now()
+
+    async def changed(self) -> None:
+        """Wait until a fact changes."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(future)
+        try:
+            await future
+        finally:
+            self._waiting.discard(future)
+
+    def learn(self, **changes: Any) -> None:  # names and types are those of Facts
+        """Take in facts."""
+        facts = replace(self.facts, **changes)
+        if facts != self.facts:
+            self.facts = facts
+            self.status = status.status(facts, self.status, now())
+            self.news.set()
+            for future in self._waiting:
+                if not future.done():
+                    future.set_result(None)
+
+    def planned(self, services: Iterable[str]) -> None:
+        """The files of these services are written."""
+        before = self.facts.planned or {}
+        self.learn(planned={**before, **{name: now() for name in services if name not in before}})
+
+    def problem(self, part: str, reason: Reason, subject: str, what: str, hint: str = "") -> None:
+        """A part of the agent waits for something."""
+        before = self.facts.problems.get(part)
+        if before is None or (before.reason, before.subject, before.what) != (reason, subject, what):
+            self._log.warning(what, part=part, reason=reason.value)
+            found = Problem(reason, subject, now(), what, hint)
+            self.learn(problems={**self.facts.problems, part: found})
+
+    def solved(self, part: str) -> None:
+        """It waits no longer."""
+        if part in self.facts.problems:
+            self.learn(problems={name: found for name, found in self.facts.problems.items() if name != part})
+            self._log.info("solved", part=part)

@@ -1,0 +1,160 @@
+"""Configuration and facts -> the files and services of this node. Pure and level-triggered.
+
+A fact that is unknown leaves out what depends on it, and what is left out is not removed by the writer (unlike what is
+planned as absent): so a missing router or a restarted agent changes nothing that runs.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from ipaddress import IPv6Address
+
+from hepto.address import AddressPlan
+from hepto.clock import chrony
+from hepto.config import Config
+from hepto.firewall.ruleset import Policy
+from hepto.kube import parameters as kube
+from hepto.kube.files import Directory, File, KubePlan
+from hepto.mesh.plan import Mesh, mesh
+from hepto.net.model import Settings, View
+from hepto.pki.profiles import Subject
+from init.contract import paths
+
+NO_KUBERNETES = "no-kube"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who this node is; nothing here changes while it runs."""
+
+    config: Config
+    node: str
+    directory: str
+    """`<data>/<cluster>/<node>`."""
+    machine_id: str
+
+    @property
+    def plan(self) -> AddressPlan:
+        """The cluster's networks."""
+        return AddressPlan(self.config.cluster)
+
+    @property
+    def address(self) -> IPv6Address:
+        """The node's address on the mesh."""
+        return self.plan.node(self.node)
+
+    @property
+    def runs_kubernetes(self) -> bool:
+        """False with `hepto.debug=no-kube`."""
+        return NO_KUBERNETES not in self.config.debug
+
+
+def machine_id(cluster: str, node: str) -> str:
+    """machine-id(5): follows from the names, so that a node without a disk has the same at each boot."""
+    return hashlib.sha256(b"hepto machine-id 1\0" + cluster.encode() + b"\0" + node.encode()).hexdigest()[:32]
+
+
+def network_settings(config: Config) -> Settings:
+    """What the underlay sees of the configuration."""
+    return Settings(config.iface, config.ip, config.gw, config.dns, config.search)
+
+
+def firewall_policy(identity: Identity) -> Policy:
+    """What the firewall sees; the network adds the names of interfaces."""
+    config = identity.config
+    return Policy(
+        plan=identity.plan,
+        node=identity.node,
+        gossip_port=config.port,
+        api_port=config.api_port,
+        mesh_port=config.mesh_port,
+        api_server=config.role.has_control_plane and config.kube_api == "open",
+        open=tuple((port.protocol, port.number) for port in config.open),
+        native=config.cni == "native",
+    )
+
+
+def mesh_interface(identity: Identity, network: View) -> Mesh:
+    """wg0."""
+    return mesh(identity.plan, identity.node, identity.config.mesh_port, network.mtu)
+
+
+def subject(identity: Identity) -> Subject:
+    """What enters this node's certificates."""
+    config = identity.config
+    return Subject(
+        cluster=config.cluster,
+        node=identity.node,
+        address=identity.address,
+        master=config.role.has_control_plane,
+        worker=config.role.has_pods,
+        kubernetes_service=identity.plan.kubernetes_service,
+        api_names=config.api_names,
+    )
+
+
+def base(identity: Identity, network: View) -> KubePlan:
+    """The files of /etc that are links into /run/hepto/etc, and the clock's service once there is a network for it."""
+    files = [
+        _etc("hostname", f"{identity.node}\n"),
+        _etc("machine-id", f"{identity.machine_id}\n"),
+        _etc("hosts", f"::1 localhost ip6-localhost ip6-loopback\n{identity.address} {identity.node}\n"),
+    ]
+    directories = [Directory(paths.ETC, 0o755)]
+    services = {}
+    if network.resolvers is not None:
+        files.append(_etc("resolv.conf", resolv_conf(network.resolvers, network.search)))
+    if network.interface and network.missing is None:
+        rendered = chrony.configuration(identity.config.ntp, identity.directory)
+        files.append(File(chrony.CONFIGURATION, rendered))
+        directories.append(Directory(chrony.DIRECTORY, 0o750))
+        services[chrony.NAME] = chrony.service(rendered)
+    return KubePlan(tuple(directories), tuple(files), (), services)
+
+
+def resolv_conf(resolvers: tuple[str, ...], search: tuple[str, ...]) -> str:
+    """resolv.conf(5)."""
+    lines = [f"search {' '.join(search)}"] if search else []
+    lines += [f"nameserver {resolver}" for resolver in resolvers]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def recall(network: View, written: bytes | None) -> View:
+    """The network with the resolvers that are `written` in resolv.conf, as long as no router has named any.
+
+    So a restarted agent renders what runs already, and not something else for the second until a router answers.
+    """
+    if network.resolvers is not None or written is None:
+        return network
+    words = [line.split() for line in written.decode(errors="replace").splitlines()]
+    resolvers = tuple(line[1] for line in words if len(line) == 2 and line[0] == "nameserver")
+    search = next((tuple(line[1:]) for line in words if line and line[0] == "search"), ())
+    return replace(network, resolvers=resolvers, search=network.search or search) if resolvers else network
+
+
+def kube_parameters(
+    identity: Identity, network: View, images_digest: str, memory: int | None
+) -> kube.KubeParameters | None:
+    """What Kubernetes on this node depends on; None where it does not run or has no master yet."""
+    config = identity.config
+    if not identity.runs_kubernetes or not config.role.has_control_plane:
+        return None
+    return kube.KubeParameters(
+        plan=identity.plan,
+        node=identity.node,
+        master=config.role.has_control_plane,
+        worker=config.role.has_pods,
+        data=identity.directory,
+        masters=(identity.address,),
+        resolvers=network.resolvers or (),
+        search=network.search,
+        mtu=mesh_interface(identity, network).mtu,
+        cni=kube.Cni(config.cni),
+        proxy=kube.Proxy(config.proxy),
+        mirrors=tuple(kube.Mirror(mirror.host, mirror.url) for mirror in config.registry_mirrors),
+        images_digest=images_digest,
+        memory=memory,
+    )
+
+
+def _etc(name: str, text: str) -> File:
+    return File(f"{paths.ETC}/{name}", text.encode())

@@ -1,0 +1,61 @@
+"""Everything that the agent knows, as one frozen value; None is: not known yet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv6Address
+
+from hepto.config import Config, Mistake
+from hepto.net.model import View
+from init.contract.status import BootStatus, Reason, ServiceStatus
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that the agent itself waits for: a certificate, the clock, its own failed step."""
+
+    reason: Reason
+    subject: str
+    since: float
+    what: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """This node's Node object in Kubernetes."""
+
+    ready: bool
+    since: float
+    what: str = ""
+
+
+@dataclass(frozen=True)
+class Facts:
+    started: float
+    boot: BootStatus | None = None
+    services: Mapping[str, ServiceStatus] | None = None
+    """What PID 1 says of each service; None until it has said all."""
+    mistakes: tuple[Mistake, ...] = ()
+    warnings: tuple[str, ...] = ()
+    config: Config | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Where the value of each option comes from."""
+    node: str | None = None
+    address: IPv6Address | None = None
+    directory: str | None = None
+    """`<data>/<cluster>/<node>`."""
+    network: View | None = None
+    mesh: bool = False
+    problems: Mapping[str, Problem] = field(default_factory=dict)
+    """By the part that has it; gone when it is solved."""
+    planned: Mapping[str, float] | None = None
+    """The services whose files are written, and since when; None before."""
+    bootstrapped: bool = False
+    """Bootstrap objects are applied."""
+    node_object: Ready | None = None
+    probes: Mapping[str, str] = field(default_factory=dict)
+    """What the last probe of a service that is not ready said."""
+    clock: str = "unknown"
+    """`floor`, `plausible` or `synchronised`."""
+    fingerprint: str = ""
+    """SHA-256 of the cluster's CA."""

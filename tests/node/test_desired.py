@@ -1,0 +1,102 @@
+from dataclasses import replace
+
+import pytest
+
+from hepto.clock import chrony
+from hepto.kube.parameters import Cni, Proxy
+from hepto.net.model import Missing, View
+from hepto.node import desired
+from init.contract.status import Reason
+from tests.node.facts import NETWORK, config, identity
+
+
+def texts(network: View, **values: str) -> dict[str, str]:
+    plan = desired.base(identity(**values), network)
+    return {file.path.rpartition("/")[2]: file.data.decode() for file in plan.files}
+
+
+def test_localhost_is_only_ipv6_and_the_node_has_its_mesh_address() -> None:
+    lines = texts(View())["hosts"].splitlines()
+
+    assert lines[0].split()[:2] == ["::1", "localhost"]
+    assert lines[1] == f"{identity().address} one"
+    assert "127." not in texts(View())["hosts"]
+
+
+def test_resolvers_come_with_their_scope_and_search_domains() -> None:
+    assert texts(NETWORK)["resolv.conf"] == ("search lab.internal\nnameserver fe80::53%eth0\nnameserver 2001:db8::53\n")
+
+
+@pytest.mark.parametrize("network", [View(), replace(NETWORK, resolvers=None)])
+def test_unknown_resolvers_leave_the_file_alone(network: View) -> None:
+    plan = desired.base(identity(), network)
+
+    assert not any("resolv.conf" in path for path in (*(file.path for file in plan.files), *plan.absent))
+
+
+def test_what_was_written_is_recalled_until_a_router_has_spoken() -> None:
+    written = texts(NETWORK)["resolv.conf"].encode()
+    unknown = replace(NETWORK, resolvers=None, search=())
+
+    assert desired.recall(unknown, written) == NETWORK
+    assert desired.recall(NETWORK, b"nameserver ::1\n") == NETWORK
+    assert desired.recall(unknown, None) == unknown
+    assert desired.recall(unknown, b"") == unknown
+
+
+def test_the_clock_s_service_comes_with_the_network() -> None:
+    waiting = replace(NETWORK, missing=Missing(Reason.ADDRESS, "eth0", "", ""))
+
+    assert desired.base(identity(), View()).services == {}
+    assert desired.base(identity(), waiting).services == {}
+    assert chrony.NAME in desired.base(identity(), NETWORK).services
+
+
+def test_kubernetes_does_not_wait_for_the_underlay() -> None:
+    parameters = desired.kube_parameters(identity(), View(), "abc", 1 << 30)
+
+    assert parameters is not None
+    assert (parameters.mtu, parameters.resolvers, parameters.masters) == (1420, (), (identity().address,))
+
+
+def test_parameters_follow_configuration_and_network() -> None:
+    who = identity(cni="none", proxy="none", registry_mirrors="docker.io=mirror.example")
+    parameters = desired.kube_parameters(who, replace(NETWORK, mtu=1400), "abc", None)
+
+    assert parameters is not None
+    assert (parameters.cni, parameters.proxy, parameters.mtu) == (Cni.NONE, Proxy.NONE, 1320)
+    assert [mirror.host for mirror in parameters.mirrors] == ["docker.io"]
+    assert parameters.resolvers == ("fe80::53%eth0", "2001:db8::53")
+
+
+def test_without_kubernetes_nothing_of_it_is_planned() -> None:
+    assert desired.kube_parameters(identity(debug="no-kube"), NETWORK, "", None) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [({}, True), ({"kube_api": "mesh"}, False)],
+)
+def test_the_apiserver_is_open_only_on_masters_that_want_it(values: dict[str, str], expected: bool) -> None:
+    assert desired.firewall_policy(identity(**values)).api_server is expected
+
+
+def test_the_firewall_knows_all_ports_of_the_configuration() -> None:
+    policy = desired.firewall_policy(identity(port="1001", api_port="1002", mesh_port="1003", open="tcp/8443"))
+
+    assert (policy.gossip_port, policy.api_port, policy.mesh_port) == (1001, 1002, 1003)
+    assert policy.open == (("tcp", 8443),)
+
+
+def test_the_machine_id_follows_from_the_names_and_is_one() -> None:
+    one = desired.machine_id("demo", "one")
+
+    assert one == desired.machine_id("demo", "one")
+    assert one != desired.machine_id("demoo", "ne")
+    assert len(bytes.fromhex(one)) == 16
+
+
+def test_the_network_sees_its_part_of_the_configuration() -> None:
+    settings = desired.network_settings(config(iface="eth1", ip="2001:db8::5/64", gw="fe80::1", dns="2001:db8::53"))
+
+    assert (settings.iface, str(settings.ip), str(settings.gw)) == ("eth1", "2001:db8::5/64", "fe80::1")
