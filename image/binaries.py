@@ -1,0 +1,179 @@
+"""The upstream stack: compiled into the cache, or taken ready from a folder.
+
+Promises: what is compiled is keyed by everything that enters it, so an unchanged stack is never compiled twice; a
+folder that lacks a binary is refused by name. The compiler's own caches are Go's business.
+"""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from hepto.edge.cache import ensure, key_of
+from hepto.edge.command import CommandFailedError, run
+from hepto.edge.debian import ensure_go
+from hepto.errors import ExitCode, UserError
+from image.spec import BINARIES, MULTICALL, PLUGINS, SHIM
+
+SOURCE = Path(__file__).parent / "stack"
+KUBERNETES = "k8s.io/kubernetes"
+TAGS = "no_btrfs,no_devmapper,no_zfs,no_tracing"
+STRIP = "-s -w -buildid="
+PLUGIN_PATHS = {
+    "host-local": "ipam/host-local",
+    "loopback": "main/loopback",
+    "portmap": "meta/portmap",
+    "ptp": "main/ptp",
+}
+PLUGIN_MODULE = "github.com/containernetworking/plugins"
+# The modules whose versions a person wants to know.
+NAMED = {
+    "kubernetes": KUBERNETES,
+    "etcd": "go.etcd.io/etcd/server/v3",
+    "containerd": "github.com/containerd/containerd/v2",
+    "coredns": "github.com/coredns/coredns",
+    "cni-plugins": PLUGIN_MODULE,
+}
+# Go writes its module list between these two marks (cmd/go/internal/modload/build.go: infoStart, infoEnd).
+INFO_START = bytes.fromhex("3077af0c9274080241e1c107e6d618e6")
+INFO_END = bytes.fromhex("f932433186182072008242104116d8f2")
+
+
+def module_version(text: str, module: str) -> str:
+    """The version of a module that go.mod requires."""
+    match = re.search(rf"^\s*(?:require\s+)?{re.escape(module)} (v\S+)", text, re.MULTILINE)
+    if match is None:
+        raise LookupError(f"go.mod requires no {module}")
+    return match[1]
+
+
+def commands(version: str, output: Path) -> list[list[str]]:
+    """The compiler's command lines, all run in the folder of the sources."""
+    major, minor = version.removeprefix("v").split(".")[:2]
+    base = "k8s.io/component-base/version"
+    stamps = {
+        f"{base}.gitVersion": version,
+        f"{base}.gitMajor": major,
+        f"{base}.gitMinor": minor,
+        f"{base}.gitTreeState": "clean",
+        "k8s.io/client-go/pkg/version.gitVersion": version,
+    }
+    flags = " ".join([STRIP, *(f"-X {name}={value}" for name, value in stamps.items())])
+    build = ["go", "build", "-trimpath"]
+    plugins = [
+        [*build, "-ldflags", STRIP, "-o", str(output / name), f"{PLUGIN_MODULE}/plugins/{path}"]
+        for name, path in PLUGIN_PATHS.items()
+    ]
+    return [
+        [*build, "-ldflags", flags, "-tags", TAGS, "-o", str(output / MULTICALL), "."],
+        [*build, "-ldflags", STRIP, "-tags", TAGS, "-o", str(output / SHIM), "./shim"],
+        *plugins,
+    ]
+
+
+def modules_of(binary: bytes) -> dict[str, str]:
+    """The Go modules in an executable and their versions, as its compiler wrote them down."""
+    start = binary.find(INFO_START)
+    end = binary.find(INFO_END, start)
+    if start < 0 or end < 0:
+        return {}
+    modules: dict[str, str] = {}
+    last = ""
+    for line in binary[start + len(INFO_START) : end].decode(errors="replace").splitlines():
+        words = line.split("\t")
+        if words[0] == "dep" and len(words) >= 3:
+            last = words[1]
+            modules[last] = words[2]
+        elif words[0] == "=>" and last and len(words) >= 3:
+            modules[last] = words[2]
+    return modules
+
+
+def source_key(toolchain: str) -> str:
+    """The key of everything that enters the compilation."""
+    files = sorted(path for path in SOURCE.rglob("*") if path.is_file() and path.suffix in {".go", ".mod", ".sum"})
+    contents = [part for path in files for part in (str(path.relative_to(SOURCE)), path.read_bytes())]
+    version = module_version((SOURCE / "go.mod").read_text(), KUBERNETES)
+    return key_of(toolchain, repr(commands(version, Path("OUT"))), *contents)
+
+
+def ready(directory: Path) -> Path:
+    """A folder of ready binaries, checked."""
+    if not directory.is_dir():
+        raise UserError(f"{directory} is no directory", f"give a directory with {', '.join(BINARIES)}", ExitCode.USAGE)
+    for name in BINARIES:
+        if not os.access(directory / name, os.X_OK):
+            raise UserError(
+                f"{directory} has no executable {name}",
+                f"it has to hold {', '.join(BINARIES)}; without --stack hepto compiles them",
+                ExitCode.USAGE,
+            )
+    return directory
+
+
+def toolchain(cache: Path) -> tuple[str, dict[str, str]]:
+    """What go answers when asked for its version in the stack's folder, and the environment in which it does.
+
+    Raises UserError if it cannot build the stack.
+    """
+    environment = {**os.environ, **ensure_go(cache)}
+    try:
+        # The last line: before it go says what it downloads, which must not enter the key.
+        return run(["go", "version"], directory=SOURCE, environment=environment).splitlines()[-1].strip(), environment
+    except CommandFailedError as error:
+        raise _explained(error, module_version_of_go((SOURCE / "go.mod").read_text())) from error
+
+
+def module_version_of_go(text: str) -> str:
+    """The Go version that go.mod asks for."""
+    match = re.search(r"^go (\S+)", text, re.MULTILINE)
+    return match[1] if match else "1.21"
+
+
+def compiled(cache: Path, watch: Callable[[str], None]) -> Path:
+    """The folder of compiled binaries: from the cache, else compiled (about eight minutes on two cores, cold).
+
+    `watch` is told the package that is being compiled.
+    """
+    version, environment = toolchain(cache)
+    text = (SOURCE / "go.mod").read_text()
+
+    def make(target: Path) -> None:
+        logs = cache / "logs"
+        logs.mkdir(parents=True, exist_ok=True)
+        for words in commands(module_version(text, KUBERNETES), target):
+            try:
+                # -v names each package as it is compiled, and changes nothing in what comes out.
+                words[2:2] = ["-v"]
+                settings = {**environment, "CGO_ENABLED": "0"}
+                run(words, environment=settings, directory=SOURCE, log=logs / "go.log", watch=watch)
+            except CommandFailedError as error:
+                raise _explained(error, module_version_of_go(text)) from error
+
+    return ensure(cache / "stack", source_key(version), make)
+
+
+def _explained(error: CommandFailedError, wanted: str) -> UserError:
+    output = error.output
+    if "no space left" in output:
+        return UserError(
+            "no space left while compiling the Kubernetes stack",
+            "make room: Go's cache (go env GOCACHE) needs 3 GB, the binaries 0.3 GB",
+        )
+    if re.search(r"requires go >=|toolchain not available|unknown directive: toolchain|invalid go version", output):
+        return UserError(
+            f"this Go cannot build the Kubernetes stack, which asks for Go {wanted}",
+            f"install Go {wanted}, or set GOTOOLCHAIN=auto so that go fetches it, or give --stack DIR",
+        )
+    if re.search(r"dial tcp|no such host|i/o timeout|connection refused|proxyconnect", output):
+        return UserError(
+            "go could not fetch its modules",
+            "check the network (and GOPROXY), then try again, or give ready binaries with --stack DIR",
+            ExitCode.UNREACHABLE,
+        )
+    return UserError(
+        f"the Kubernetes stack does not compile: {error.last_line()}", "see logs/go.log in the cache directory"
+    )
+
+
+assert set(PLUGINS) == set(PLUGIN_PATHS)

@@ -1,0 +1,77 @@
+"""Builds an image: packages and stack (cached), our code on top, one EROFS, stage 0.
+
+Promises: the output directory changes by one rename when all is written and synced; an interrupted build leaves nothing
+there. What is slow is cached by its inputs, so after a change to Python code only our code, the EROFS and the checksums
+are made again.
+"""
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from hepto.edge.cache import ensure, existing, key_of, scratch
+from hepto.edge.debian import ensure_mkosi
+from image import binaries, output, spec, tree
+from image.mkosi import REPOSITORY, TREE, Builder
+from image.output import Steps
+
+OWNERS = "owners.json"
+# The modules that decide what the base looks like: a change to one makes it again.
+RULES = ("archive", "elf", "layout", "modules", "spec", "tree")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for."""
+
+    output: Path
+    cache: Path
+    stack: Path | None = None  # ready binaries
+
+
+def build(request: Request, steps: Steps) -> Path:
+    """Builds the image and returns the directory it is in."""
+    output.check_target(request.output)
+    request.cache.mkdir(parents=True, exist_ok=True)
+    if request.stack:
+        ready = binaries.ready(request.stack)
+    else:
+        with steps.step("Kubernetes stack"):
+            ready = binaries.compiled(request.cache, steps.detail)
+    base, tools, packages = prepare(request, ready, steps)
+    with scratch(request.cache, "work") as directory:
+        work = directory / "root"
+        with steps.step("Our code"):
+            details = output.describe(ready, packages, int(os.environ.get("SOURCE_DATE_EPOCH") or time.time()))
+            tree.clone(base / "root", work)
+            owners = json.loads((base / OWNERS).read_text())
+            image_json = {"version": details["version"], "built": details["built"], "stack": details["stack"]}
+            folders = tree.install_code(REPOSITORY, work)
+            (work / spec.IMAGE_JSON).write_text(json.dumps(image_json, indent=1, sort_keys=True) + "\n")
+            tree.compile_python(work, folders)
+        return output.write(request.output, output.Parts(tools, packages / TREE, work, details, owners), steps)
+
+
+def prepare(request: Request, ready: Path, steps: Steps) -> tuple[Path, Path, Path]:
+    """The cached stages: the assembled base, the tools, and the packages' tree."""
+    with steps.step("mkosi"):
+        builder = Builder(request.cache, ensure_mkosi(request.cache), steps.detail)
+    if not builder.has_tools():
+        with steps.step("Tools"):
+            builder.tools()
+    with steps.step("Packages"):
+        packages = builder.tree()
+    rules = [(Path(__file__).parent / f"{name}.py").read_bytes() for name in RULES]
+    digests = [output.digest_of(ready / name) for name in spec.BINARIES]
+    key = key_of(builder.tree_key(), *digests, *rules)
+
+    def make(target: Path) -> None:
+        kept = tree.assemble(packages / TREE, ready, target / "root")
+        (target / OWNERS).write_text(json.dumps(kept, sort_keys=True))
+
+    if existing(request.cache / "base", key) is None:
+        with steps.step("Root without our code"):
+            ensure(request.cache / "base", key, make)
+    return ensure(request.cache / "base", key, make), builder.tools(), packages
