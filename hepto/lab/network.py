@@ -1,0 +1,113 @@
+"""The lab's network inside the holder's own network namespace: a bridge, a tap for each node, a link to the host
+behind the router.
+
+There is no IPv4 address in it, not even 127.0.0.1. Nothing here is ever removed: it ends with the namespace.
+"""
+
+import contextlib
+import fcntl
+import os
+import struct
+from pathlib import Path
+
+from pyroute2 import IPRoute
+
+from hepto.errors import UserError
+from hepto.lab.spec import (
+    BRIDGE,
+    LAB_NETWORK,
+    OUTSIDE,
+    OUTSIDE_NETWORK,
+    OUTSIDE_ROUTER,
+    ROUTER,
+    ROUTER_LINK_LOCAL,
+    UPLINK,
+)
+
+MTU = 1500
+INTERFACE_NAME_LIMIT = 15
+
+# linux/if_tun.h
+TUNSETIFF = 0x400454CA
+IFF_TAP = 0x0002
+IFF_NO_PI = 0x1000
+IFF_VNET_HDR = 0x4000
+
+# linux/if_addr.h: the address is usable at once; nobody else is on these links
+IFA_F_NODAD = 0x02
+
+
+ROUTER_HARDWARE_ADDRESS = bytes.fromhex("525400000001")
+"""Given, for a bridge without one takes the lowest of its ports', and advertisements name it."""
+
+
+def make() -> None:
+    """The bridge with the router's addresses, and the uplink."""
+    with IPRoute() as links:
+        _loopback(links)
+        # Multicast snooping would keep neighbour discovery from ports that have not reported yet.
+        links.link("add", ifname=BRIDGE, kind="bridge", br_mcast_snooping=0, address=ROUTER_HARDWARE_ADDRESS.hex(":"))
+        bridge = links.link_lookup(ifname=BRIDGE)[0]
+        _sysctl(BRIDGE, "accept_dad", "0")
+        links.link("set", index=bridge, state="up")
+        address(links, bridge, str(ROUTER_LINK_LOCAL), 64)
+        address(links, bridge, str(ROUTER), LAB_NETWORK.prefixlen)
+        links.link("add", ifname=UPLINK, kind="veth", peer={"ifname": "outside0"})
+        uplink = links.link_lookup(ifname=UPLINK)[0]
+        _sysctl(UPLINK, "accept_dad", "0")
+        links.link("set", index=uplink, state="up")
+        address(links, uplink, str(OUTSIDE_ROUTER), OUTSIDE_NETWORK.prefixlen)
+        _sysctl("all", "forwarding", "1")
+
+
+def give_uplink(pid: int) -> None:
+    """Hand the far end of the uplink to the namespace of process `pid`."""
+    with IPRoute() as links:
+        links.link("set", index=links.link_lookup(ifname="outside0")[0], net_ns_pid=pid)
+
+
+def join_outside() -> None:
+    """Called in the outer namespace, once its link is there."""
+    with IPRoute() as links:
+        _loopback(links)
+        link = links.link_lookup(ifname="outside0")[0]
+        _sysctl("outside0", "accept_dad", "0")
+        links.link("set", index=link, state="up")
+        address(links, link, str(OUTSIDE), OUTSIDE_NETWORK.prefixlen)
+        links.route("add", dst="default", gateway=str(OUTSIDE_ROUTER), oif=link)
+
+
+def tap(node: str, number: int) -> int:
+    """A tap device on the bridge; the descriptor belongs to the caller, and the device lives as long as it."""
+    name = f"tap{number}-{node}"[:INTERFACE_NAME_LIMIT]
+    try:
+        descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise UserError(
+            f"/dev/net/tun cannot be opened: {error.strerror}",
+            "run `modprobe tun`, and as root `chmod 0666 /dev/net/tun` (what udev does), or run the lab as root",
+        ) from None
+    request = struct.pack("16sH22x", name.encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR)
+    fcntl.ioctl(descriptor, TUNSETIFF, request)
+    with IPRoute() as links:
+        link = links.link_lookup(ifname=name)[0]
+        _sysctl(name, "disable_ipv6", "1")  # a port of the bridge is no host
+        links.link("set", index=link, master=links.link_lookup(ifname=BRIDGE)[0], state="up")
+    return descriptor
+
+
+def address(links: IPRoute, link: int, value: str, length: int) -> None:
+    """Add an address that needs no duplicate detection."""
+    links.addr("add", index=link, address=value, prefixlen=length, flags=IFA_F_NODAD)
+
+
+def _loopback(links: IPRoute) -> None:
+    loopback = links.link_lookup(ifname="lo")[0]
+    links.link("set", index=loopback, state="up")
+    # The kernel adds 127.0.0.1 by itself when lo comes up.
+    with contextlib.suppress(Exception):
+        links.addr("del", index=loopback, address="127.0.0.1", prefixlen=8)
+
+
+def _sysctl(link: str, name: str, value: str) -> None:
+    (Path("/proc/sys/net/ipv6/conf") / link / name).write_text(value)

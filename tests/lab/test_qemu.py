@@ -1,0 +1,109 @@
+"""QEMU's arguments follow from the specification and show no secret."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from uuid import UUID
+
+from hepto.lab.qemu import Descriptors, Machine, argv, command_line, probe_argv
+from hepto.lab.spec import Emulator
+
+TEN = Emulator(("qemu-system-x86_64",), (), (10, 0, 2))
+SEVEN = replace(TEN, version=(7, 2, 19))
+GIVEN = Descriptors(tap=10, console=11, qmp=12, channel=13)
+MACHINE = Machine(
+    name="one",
+    uuid=UUID("12345678-1234-5678-1234-567812345678"),
+    hardware_address=bytes.fromhex("525400abcdef"),
+    memory=1024,
+    cpus=2,
+    kernel=Path("/image/vmlinuz"),
+    initrd=Path("/image/initrd.cpio"),
+    root=Path("/image/root.erofs"),
+    command_line="console=ttyS0",
+    console_log=Path("/state/console.log"),
+    oem_strings=(Path("/state/credentials/hepto.key"),),
+    data=Path("/state/data.raw"),
+)
+
+
+def values(words: tuple[str, ...], option: str) -> list[str]:
+    return [value for word, value in pairwise(words) if word == option]
+
+
+def test_the_machine_is_what_the_specification_says() -> None:
+    words = argv(TEN, MACHINE, GIVEN)
+
+    assert values(words, "-m") == ["1024"]
+    assert values(words, "-smp") == ["2"]
+    assert values(words, "-cpu") == ["max"]
+    assert values(words, "-uuid") == ["12345678-1234-5678-1234-567812345678"]
+    assert values(words, "-append") == ["console=ttyS0"]
+    assert "virtio-net-pci,netdev=net0,mac=52:54:00:ab:cd:ef,romfile=" in words
+
+
+def test_the_root_comes_first_and_cannot_be_written() -> None:
+    root, data = values(argv(TEN, MACHINE, GIVEN), "-blockdev")
+
+    assert "node-name=root" in root
+    assert "read-only=on" in root
+    assert "node-name=data" in data
+    assert "read-only" not in data
+
+
+def test_without_a_data_disk_there_is_only_the_root() -> None:
+    assert len(values(argv(TEN, replace(MACHINE, data=None), GIVEN), "-blockdev")) == 1
+
+
+def test_every_connection_is_a_descriptor_and_the_console_is_logged() -> None:
+    words = argv(TEN, MACHINE, GIVEN)
+
+    assert values(words, "-netdev") == ["tap,id=net0,fd=10"]
+    assert values(words, "-chardev") == [
+        "socket,id=console,fd=11,logfile=/state/console.log,logappend=on",
+        "socket,id=qmp,fd=12",
+        "socket,id=channel,fd=13",
+    ]
+    assert not any("server" in word or "path=/run" in word for word in words)
+    assert "virtserialport,chardev=channel,id=channel0,name=hepto.lab" in words
+
+
+def test_a_secret_is_named_by_its_file() -> None:
+    assert values(argv(TEN, MACHINE, GIVEN), "-smbios") == ["type=11,path=/state/credentials/hepto.key"]
+
+
+def test_a_comma_in_a_path_is_doubled() -> None:
+    words = argv(TEN, replace(MACHINE, console_log=Path("/a,b/log"), data=Path("/a,b/data")), GIVEN)
+
+    assert any("logfile=/a,,b/log," in word for word in words)
+    assert any("file.filename=/a,,b/data" in word for word in words)
+
+
+def test_a_machine_may_reboot_but_the_probe_may_not() -> None:
+    assert "-no-reboot" not in argv(TEN, MACHINE, GIVEN)
+    assert "-no-reboot" in probe_argv(TEN, Path("/image/vmlinuz"))
+
+
+def test_qemu_7_runs_one_processor_without_cmpxchg16b() -> None:
+    words = argv(SEVEN, MACHINE, GIVEN)
+
+    assert values(words, "-cpu") == ["max,cx16=off"]
+    assert values(words, "-smp") == ["1"]
+
+
+def test_with_kvm_the_version_does_not_matter() -> None:
+    words = argv(replace(SEVEN, accelerator="kvm"), MACHINE, GIVEN)
+
+    assert values(words, "-accel") == ["kvm"]
+    assert values(words, "-cpu") == ["host"]
+    assert values(words, "-smp") == ["2"]
+
+
+def test_the_emulators_own_words_come_first() -> None:
+    words = argv(replace(TEN, argv=("/cache/qemu", "-L", "/cache/data")), MACHINE, GIVEN)
+
+    assert words[:3] == ("/cache/qemu", "-L", "/cache/data")
+
+
+def test_the_command_line_ends_with_the_options() -> None:
+    assert command_line(("hepto.name=one",)) == "console=ttyS0 quiet panic=10 root=/dev/vda hepto.name=one"
