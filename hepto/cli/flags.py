@@ -1,0 +1,116 @@
+"""The options of a node as flags of a command, made from the table: `--NAME`, and `-NAME` as the original Hepto has it.
+
+Nothing is judged here; values go to `hepto.config.resolve` as they are. Secrets are taken from files or standard input
+only, for every user of a machine can read the arguments of its programs.
+"""
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from hepto.errors import ExitCode, UserError
+from hepto.given import Given, Source, SourceKind
+from hepto.options import AVAILABLE, BY_NAME, Option, normalise
+from hepto.sources import parse_environment
+
+Command = Callable[..., Any]
+"""A click callback; Any, as click itself types them: its parameters are those of its decorators."""
+
+_SOURCE = Source(SourceKind.FLAG)
+_PARAMETER = "option_"
+
+
+class Flag(click.Option):
+    """One row of the table."""
+
+    def __init__(self, _declarations: Sequence[str] = (), *, row: Option):
+        self.option = option = row
+        super().__init__(
+            [option.flag, f"-{option.name}", _PARAMETER + option.attribute],
+            metavar=None if option.kind.is_switch else ("@FILE|-" if option.secret else option.kind.metavar),
+            help=f"{option.help} [default: {option.shown_default}]",
+            multiple=not option.kind.is_switch,
+            is_flag=option.kind.is_switch,
+        )
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """One spelling is enough to read."""
+        record = super().get_help_record(ctx)
+        return record and (record[0].replace(f", -{self.option.name}", ""), record[1])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The values that the table knows; of a list the last one is completed."""
+        before, comma, last = incomplete.rpartition(",")
+        return [
+            CompletionItem(before + comma + value) for value in self.option.kind.choices if value.startswith(last)
+        ] or super().shell_complete(ctx, incomplete)
+
+
+def option_flags(*, without: Collection[str] = ()) -> Callable[[Command], Command]:
+    """Add a flag for every option that this version can honour; the command gets `givens`, a list of Given."""
+    rows = [option for option in AVAILABLE if option.name not in without]
+
+    def decorate(function: Command) -> Command:
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            found = {option: kwargs.pop(_PARAMETER + option.attribute) for option in rows}
+            return function(*args, givens=collect(found), **kwargs)
+
+        result: Command = wrapper
+        for option in reversed(rows):
+            result = click.option(cls=Flag, row=option)(result)
+        return result
+
+    return decorate
+
+
+def collect(found: dict[Option, Any]) -> list[Given]:
+    """What was given, from what click parsed."""
+    givens = []
+    for option, value in found.items():
+        if option.kind.is_switch:
+            givens += [Given(option.name, None, _SOURCE)] if value else []
+            continue
+        for text in value:
+            data = read_secret(option, text) if option.secret else os.fsencode(text)
+            givens.append(Given(option.name, data, _SOURCE))
+    return givens
+
+
+def environment_givens(environment: Mapping[str, str] = os.environ) -> list[Given]:
+    """What the environment gives. A secret may be in a file there, too: `HEPTO_KEY=@FILE`."""
+    givens = []
+    for given in parse_environment(environment):
+        option = BY_NAME.get(normalise(given.name))
+        if option and option.secret and given.value and given.value.startswith(b"@"):
+            value = _read_file(option.variable, os.fsdecode(given.value[1:]))
+            givens.append(Given(given.name, value, given.source))
+        else:
+            givens.append(given)
+    return givens
+
+
+def read_secret(option: Option, text: str) -> bytes:
+    """The secret that a flag names."""
+    if text == "-":
+        return sys.stdin.buffer.read().removesuffix(b"\n")
+    if not text.startswith("@"):
+        raise UserError(
+            f"{option.flag} takes @FILE, or - for standard input: the arguments of a program are no secret",
+            f"write it to a file: hepto key --output FILE, then {option.flag} @FILE",
+            ExitCode.USAGE,
+        )
+    return _read_file(option.flag, text[1:])
+
+
+def _read_file(who: str, name: str) -> bytes:
+    try:
+        return Path(name).read_bytes().removesuffix(b"\n")
+    except OSError as error:
+        raise UserError(f"{who}: {name}: {error.strerror}", "name a file that can be read", ExitCode.USAGE) from None

@@ -1,0 +1,129 @@
+"""The click group of `hepto`: subcommands are found in the table and imported when they are used."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hepto.errors import ExitCode, UserError
+from hepto.given import shorten
+from init.contract import paths
+
+if TYPE_CHECKING:
+    from hepto.cli.main import Row
+
+WIDEST_HELP = 120
+
+
+@dataclass
+class Settings:
+    """What was said before the subcommand."""
+
+    debug: bool = False
+
+
+class LazyGroup(click.Group):
+    """Knows its subcommands by name and summary, and imports one only to run it."""
+
+    rows: Mapping[str, "Row"]
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Those that are there, in the order of the table."""
+        del ctx
+        return [name for name, row in self.rows.items() if row.is_present()]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one."""
+        del ctx
+        row = self.rows.get(cmd_name)
+        if row is None or not row.is_present():
+            return None
+        target = row.load()
+        if isinstance(target, click.Command):
+            return target
+
+        # A program of the node: it reads its arguments itself.
+        @click.command(
+            cmd_name, help=row.summary, add_help_option=False, context_settings={"ignore_unknown_options": True}
+        )
+        @click.argument("words", nargs=-1, type=click.UNPROCESSED)
+        def command(words: tuple[str, ...]) -> object:
+            return target(words)
+
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Say what was probably meant."""
+        name = args[0]
+        known = self.list_commands(ctx)
+        if not ctx.resilient_parsing and not name.startswith("-") and name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean “hepto {near[0]}”?" if near else "“hepto --help” lists the commands"
+            raise UserError(f"there is no command “{shorten(name)}”", hint, ExitCode.USAGE)
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Let an error know which subcommand it is about; click forgets it for a missing argument of an option."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            name = ctx.invoked_subcommand
+            if error.ctx is None and name:
+                error.ctx = click.Context(click.Command(name), info_name=name, parent=ctx)
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """From the table, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.rows[name].summary) for name in self.list_commands(ctx)])
+
+
+def make_group(rows: Mapping[str, "Row"]) -> click.Group:
+    """The command with these subcommands."""
+
+    @click.group(
+        cls=LazyGroup,
+        context_settings={
+            "help_option_names": ["--help", "-h"],
+            "max_content_width": min(shutil.get_terminal_size().columns, WIDEST_HELP),
+            "token_normalize_func": lambda token: token.replace("_", "-"),
+        },
+    )
+    @click.option("--debug", is_flag=True, help="Show where an error happened.")
+    @click.version_option(version(), message="hepto %(version)s")
+    @click.pass_obj
+    def hepto(settings: Settings | None, debug: bool) -> None:
+        """IPv6-only Kubernetes clusters that need no central service: build the image, boot it, look at it.
+
+        \b
+        Examples:
+          hepto build
+          hepto lab up
+          hepto info --cluster demo --name one
+        """
+        if settings:
+            settings.debug = debug
+
+    assert isinstance(hepto, LazyGroup)
+    hepto.rows = rows
+    return hepto
+
+
+def version(image: Path = Path(paths.IMAGE)) -> str:
+    """That of the image this runs in, else of the installed package."""
+    try:
+        return str(json.loads(image.read_bytes())["version"])
+    except (OSError, ValueError, KeyError):
+        from importlib import metadata
+
+        try:
+            return metadata.version("hepto")
+        except metadata.PackageNotFoundError:
+            return "(not installed)"

@@ -1,0 +1,49 @@
+"""`hepto key`: makes a gossip key."""
+
+import os
+import secrets
+from pathlib import Path
+
+import click
+
+from hepto.errors import UserError
+
+KEY_BYTES = 32
+MODE = 0o600
+
+
+@click.command()
+@click.option(
+    "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it to a new file that only you may read."
+)
+def command(output: Path | None) -> None:
+    """Make a gossip key: 32 random bytes in hex. It is the same on all nodes of a cluster, and secret.
+
+    \b
+    Examples:
+      hepto key --output demo.key
+      hepto key
+    """
+    text = secrets.token_hex(KEY_BYTES) + "\n"
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        write_new(output, text.encode())
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a secret to a file that does not exist yet: a key that is overwritten is a cluster that is lost."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
+    except FileExistsError:
+        raise UserError(f"{path} is there already", "choose another name, or remove it first") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", "choose a directory that can be written to") from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink()
+        raise

@@ -1,0 +1,373 @@
+"""`hepto lab`: a cluster of virtual machines on this machine. Parses, calls hepto.lab, prints; decides nothing."""
+
+import contextlib
+import json
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from hepto.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from hepto.cli.progress import Progress
+    from hepto.lab import client, state
+
+DEFAULT = "default"
+READY_LIMIT = 600
+"""Seconds that a node has from power-on to Ready; it takes 40 to 50 without KVM."""
+
+lab_option = click.option("--name", "lab", default=DEFAULT, show_default=True, metavar="LAB", help="Name of the lab.")
+node_option = click.option("--node", metavar="NODE", help="Node to use; the first of the lab if not given.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+@click.group("lab")
+def command() -> None:
+    """Run a cluster of virtual machines on a private IPv6 network of this machine.
+
+    \b
+    Examples:
+      hepto lab up
+      hepto lab kubectl -- get pods -A -o wide
+      hepto lab exec one -- hepto status
+      hepto lab down
+    """
+
+
+@command.command()
+@lab_option
+@click.option(
+    "--image",
+    type=click.Path(path_type=Path),
+    default=Path("build/image"),
+    show_default=True,
+    help="Directory that `hepto build` has filled.",
+)
+@click.option("--cluster", default="demo", show_default=True, help="Name of the cluster.")
+@click.option("--node", default="one", show_default=True, help="Name of the node.")
+@click.option("--memory", type=int, default=2048, show_default=True, metavar="MIB", help="Memory of a node.")
+@click.option("--cpus", type=click.IntRange(1, 64), default=2, show_default=True, help="Processors of a node.")
+@click.option(
+    "--disk",
+    type=click.IntRange(0),
+    default=8192,
+    show_default=True,
+    metavar="MIB",
+    help="Size of the (sparse) data disk; 0 for none.",
+)
+@click.option(
+    "--disk-from",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True),
+    default=None,
+    metavar="FILE",
+    help="What the data disk contains at first.",
+)
+@click.option(
+    "--set",
+    "options",
+    multiple=True,
+    metavar="WORD",
+    help="A further word of the kernel command line, such as hepto.cni=none. Repeatable.",
+)
+@click.option(
+    "--key",
+    metavar="@FILE",
+    help="File with the cluster's key, or - for standard input. A new key is made if not given.",
+)
+@click.option("--no-key", is_flag=True, help="Boot without any key.")
+@click.option("--no-router", is_flag=True, help="The lab's router sends no advertisements.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until the node is Ready.")
+@click.option(
+    "--limit", type=float, default=READY_LIMIT, show_default=True, metavar="SECONDS", help="How long the node may take."
+)
+def up(lab: str, **given: Any) -> None:
+    """Make a lab and wait until its node is Ready.
+
+    \b
+    Examples:
+      hepto lab up
+      hepto lab up --name small --memory 1024 --set hepto.profile=local
+    """
+    from hepto.cli.progress import Progress
+    from hepto.edge.cache import cache_directory
+    from hepto.lab import boot, client, emulator, plan, state
+
+    progress = Progress()
+    where = state.place(lab)
+    if state.alive(where):
+        progress.note(f"lab {lab} is already there; `hepto lab down --name {lab}` ends it")
+        with client.LabClient(where) as connection:
+            if not given["no_wait"]:
+                boot.wait_ready(connection, progress, given["limit"])
+        return
+    image = boot.check_image(given["image"])
+    key = None if given["no_key"] else _key(given["key"])
+    cache = cache_directory()
+    with progress.step("Find QEMU"):
+        found = emulator.find(cache)
+        found = emulator.accelerate(found, image / "vmlinuz", cache, say=progress.detail)
+    if not found.trusted:
+        version = ".".join(map(str, found.version))
+        progress.note(
+            f"QEMU {version} breaks guests with several processors: one is used. QEMU >= 10 has no such fault."
+        )
+    wish = plan.Wish(
+        name=lab,
+        image=str(image),
+        cluster=given["cluster"],
+        node=given["node"],
+        memory=given["memory"],
+        cpus=given["cpus"],
+        disk=given["disk"],
+        disk_from=given["disk_from"] or "",
+        options=given["options"],
+        advertise=not given["no_router"],
+    )
+    wanted = plan.lab(wish, found, key)
+    with contextlib.ExitStack() as stack:
+        with progress.step(f"Start lab {lab} ({found.accelerator})"):
+            if not given["no_wait"]:
+                stack.enter_context(boot.turn(cache, found.accelerator, progress))
+            leash = client.make(wanted, where)
+        _boot(leash, where, progress, given)
+    if not given["no_wait"]:
+        click.echo(boot.what_next(lab))
+
+
+def _boot(leash: "client.Leash", where: "state.Place", progress: "Progress", given: dict[str, Any]) -> None:
+    """Wait for the nodes; the lab outlives a node that does not become Ready, but not Ctrl-C."""
+    from hepto.lab import boot, client
+
+    try:
+        if not given["no_wait"]:
+            with client.LabClient(where) as connection:
+                boot.wait_ready(connection, progress, given["limit"])
+    except UserError:
+        leash.keep()  # it runs, and somebody will want to look at it
+        raise
+    except BaseException:
+        progress.note("ending the lab")
+        leash.break_off()
+        raise
+    leash.keep()
+
+
+def _key(given: str | None) -> str:
+    """The cluster's key: read, or made."""
+    if given is None:
+        return secrets.token_hex(32)
+    if given == "-":
+        return sys.stdin.read().strip()
+    if not given.startswith("@"):
+        raise UserError(
+            "a key among the arguments can be seen by everybody", "use --key @FILE or --key -", ExitCode.USAGE
+        )
+    try:
+        return Path(given[1:]).read_text().strip()
+    except OSError as error:
+        raise UserError(f"{given[1:]}: {error.strerror}", "name a file that holds the key", ExitCode.USAGE) from None
+
+
+@command.command()
+@lab_option
+@click.option("--graceful", is_flag=True, help="Press the power buttons first and wait for the nodes.")
+def down(lab: str, graceful: bool) -> None:
+    """End a lab; nothing of it is left.
+
+    \b
+    Examples:
+      hepto lab down
+      hepto lab down --graceful
+    """
+    from hepto.lab import client, state
+
+    where = state.place(lab)
+    swept = state.sweep()
+    if not state.alive(where):
+        click.echo(f"lab {lab} was dead; its files are removed" if lab in swept else f"there is no lab {lab}")
+        return
+    with client.LabClient(where) as connection:
+        connection.down(graceful)
+    click.echo(f"lab {lab} has ended")
+
+
+@command.command()
+@lab_option
+@json_option
+def status(lab: str, as_json: bool) -> None:
+    """Show the lab's machines, and what each node says of itself.
+
+    \b
+    Examples:
+      hepto lab status
+      hepto lab status --json | jq .nodes
+    """
+    from hepto.lab import boot, client, state
+
+    with client.LabClient(state.place(lab)) as connection:
+        snapshot = connection.snapshot()
+        for node in snapshot["nodes"]:
+            node["says"] = boot.one_line(connection, node)
+    if as_json:
+        click.echo(json.dumps(snapshot, indent=1))
+        return
+    emulator = snapshot["emulator"]
+    click.echo(
+        f"lab {snapshot['name']}, cluster {snapshot['cluster']}: QEMU {emulator['version']} ({emulator['accelerator']})"
+    )
+    for node in snapshot["nodes"]:
+        power = "on" if node["on"] else f"off ({node['reason']})"
+        click.echo(f"{node['name']:12} {power}, {node['memory']} MiB, {node['cpus']} CPUs, {node['address']}")
+        click.echo(f"{'':12} {node['says']}")
+
+
+@command.command("exec", context_settings=PASS_ON)
+@lab_option
+@click.option("-i", "--stdin", "with_input", is_flag=True, help="Pass standard input on (at most 512 KiB).")
+@click.option(
+    "--timeout", type=float, default=300.0, show_default=True, metavar="SECONDS", help="How long it may take."
+)
+@click.argument("node")
+@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
+def exec_(lab: str, with_input: bool, timeout: float, node: str, argv: tuple[str, ...]) -> int:
+    """Run a command on NODE; its output and exit code are ours.
+
+    NODE may also be `router` or `outside`: the command of this machine then runs in the network of the lab's router,
+    or of the host behind it.
+
+    \b
+    Examples:
+      hepto lab exec one -- hepto status
+      hepto lab exec router -- ping -c 1 one.lab.internal
+    """
+    argv = argv[1:] if argv[0] == "--" else argv
+    return _run(lab, node, argv, _input() if with_input else b"", timeout)
+
+
+@command.command(context_settings=PASS_ON)
+@lab_option
+@node_option
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def kubectl(lab: str, node: str | None, arguments: tuple[str, ...]) -> int:
+    """Run kubectl on a node, with the administrator's rights.
+
+    Standard input is passed on when an argument is a lone `-`.
+
+    \b
+    Examples:
+      hepto lab kubectl -- get pods -A -o wide
+      hepto lab kubectl -- apply -f - < manifest.yaml
+    """
+    from hepto.lab import boot, client, state
+
+    with client.LabClient(state.place(lab)) as connection:
+        snapshot = connection.snapshot()
+    name = node or snapshot["nodes"][0]["name"]
+    argv = boot.kubectl_argv(snapshot["cluster"], name, arguments)
+    return _run(lab, name, argv, _input() if "-" in arguments else b"", 600)
+
+
+@command.command()
+@lab_option
+@click.option("-f", "--follow", is_flag=True, help="Go on printing what comes.")
+@click.argument("node")
+@click.argument("service")
+def logs(lab: str, follow: bool, node: str, service: str) -> int:
+    """Print what a SERVICE of NODE has logged.
+
+    \b
+    Examples:
+      hepto lab logs one kubelet
+      hepto lab logs one agent -f
+    """
+    from hepto.lab import client, state
+
+    with client.LabClient(state.place(lab)) as connection:
+        request = {"verb": "logs", "service": service, "follow": follow}
+        number = connection.send("guest", node=node, request=request)
+        return connection.copy(number, sys.stdout.buffer, sys.stderr.buffer)
+
+
+@command.command()
+@lab_option
+@click.argument("node", required=False)
+def console(lab: str, node: str | None) -> None:
+    """Connect to a node's serial console; Ctrl-] leaves it.
+
+    If standard output or input is not a terminal, the console's log so far is printed instead.
+
+    \b
+    Examples:
+      hepto lab console
+      hepto lab console one > console.txt
+    """
+    from hepto.lab import client, state, terminal
+
+    with client.LabClient(state.place(lab)) as connection:
+        name = node or connection.snapshot()["nodes"][0]["name"]
+        log = Path(connection.node_state(name)["console"])
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            sys.stdout.buffer.write(log.read_bytes())
+            return
+        click.echo(f"console of {name}; Ctrl-] leaves", err=True)
+        terminal.interact(connection, name, sys.stdin.fileno(), sys.stdout.buffer)
+
+
+@command.command()
+@lab_option
+@click.argument("node")
+@click.argument("action", type=click.Choice(["on", "off", "reset", "button"]))
+def power(lab: str, node: str, action: str) -> None:
+    """Switch NODE on or off, reset it, or press its power button.
+
+    \b
+    Examples:
+      hepto lab power one button
+      hepto lab power one on
+    """
+    from hepto.lab import client, state
+
+    with client.LabClient(state.place(lab)) as connection:
+        connection.power(node, action)
+
+
+@command.command()
+@lab_option
+def demo(lab: str) -> None:
+    """Start two pods behind a Service, and let them answer through it by its name.
+
+    \b
+    Examples:
+      hepto lab demo
+      hepto lab kubectl -- delete deployment,service hello
+    """
+    from hepto.cli.progress import Progress
+    from hepto.lab import client, state
+    from hepto.lab import demo as pods
+
+    with client.LabClient(state.place(lab)) as connection:
+        click.echo(pods.describe(pods.show(connection, Progress())))
+
+
+def _run(lab: str, node: str, argv: tuple[str, ...], stdin: bytes, timeout: float) -> int:
+    from hepto.lab import client, state
+
+    with client.LabClient(state.place(lab)) as connection:
+        try:
+            return connection.stream(
+                node, argv, stdin, stdout=sys.stdout.buffer, stderr=sys.stderr.buffer, timeout=timeout
+            )
+        except TimeoutError:
+            raise UserError(
+                f"{argv[0]} on {node} was not done within {timeout:.0f} s", "allow more by --timeout SECONDS"
+            ) from None
+
+
+def _input() -> bytes:
+    from hepto.lab import channel
+
+    return sys.stdin.buffer.read(channel.MAX_STDIN + 1)

@@ -1,0 +1,79 @@
+"""`hepto logs`: what services of this node wrote, read from the rings that PID 1's logger keeps."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import click
+
+from hepto.errors import UserError
+from init import logread
+
+POLL_SECONDS = 0.2
+
+
+@click.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on printing what comes.")
+@click.option("-n", "--lines", "count", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
+@click.argument("service", required=False)
+def command(follow: bool, count: int | None, as_json: bool, service: str | None) -> None:
+    """Show what SERVICE wrote; without it, list the services that have a log.
+
+    \b
+    Examples:
+      hepto logs agent
+      hepto logs -f -n 20 kube-apiserver
+    """
+    names = logread.services()
+    if service is None:
+        for name in names:
+            click.echo(name)
+        return
+    check(service, names)
+    reader = logread.Reader(service, tail=0) if follow else None
+    lines = [line for line in logread.lines(service) if reader is None or line.offset < reader.offset]
+    for line in last(lines, count):
+        click.echo(as_object(line) if as_json else as_text(line))
+    if reader is not None:
+        _follow(reader)
+
+
+def check(service: str, names: Sequence[str]) -> None:
+    """Raises UserError for a service that has no log."""
+    if service not in names:
+        raise UserError(f"{service} has no log", f"there are logs of: {', '.join(names) or 'nothing yet'}")
+
+
+def last(lines: Sequence[logread.Line], count: int | None) -> Sequence[logread.Line]:
+    """The last `count` lines; None: all."""
+    return lines if count is None else lines[max(0, len(lines) - count) :]
+
+
+def as_text(line: logread.Line) -> str:
+    """Time and text; seconds since the boot where the clock was not set yet."""
+    if line.wall is not None:
+        return f"{_iso(line.wall)} {line.text}"
+    return f"{'-' if line.boot is None else f'{line.boot:.3f}'} {line.text}"
+
+
+def as_object(line: logread.Line) -> str:
+    """One JSON object."""
+    when = None if line.wall is None else _iso(line.wall)
+    return json.dumps({"time": when, "boot": line.boot, "text": line.text}, ensure_ascii=False)
+
+
+def _iso(wall: float) -> str:
+    return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _follow(reader: logread.Reader) -> None:
+    while True:
+        data = reader.read()
+        if data:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:
+            time.sleep(POLL_SECONDS)

@@ -1,0 +1,74 @@
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hepto.cli.build import command
+from hepto.errors import ExitCode, UserError
+
+
+def write_manifest(directory: Path) -> None:
+    sizes = [
+        {"package": "stack", "version": "v1.37.2", "installed": 215_000_000, "compressed": 82_000_000},
+        {"package": "libc6", "version": "2.41", "installed": 3_000_000, "compressed": 2_000_000},
+    ]
+    (directory / "manifest.json").write_text(json.dumps({"sizes": sizes}))
+
+
+def test_report_prints_packages_and_their_sum(tmp_path: Path) -> None:
+    write_manifest(tmp_path)
+
+    result = CliRunner().invoke(command, ["--report", "--output", str(tmp_path)])
+
+    assert [line.split() for line in result.output.splitlines()[1:]] == [
+        ["stack", "v1.37.2", "215000", "82000"],
+        ["libc6", "2.41", "3000", "2000"],
+        ["sum", "218000", "84000"],
+    ]
+
+
+def test_report_for_machines_is_json_in_bytes(tmp_path: Path) -> None:
+    write_manifest(tmp_path)
+
+    result = CliRunner().invoke(command, ["--report", "--json", "--output", str(tmp_path)])
+
+    assert {row["package"]: row["compressed"] for row in json.loads(result.output)} == {
+        "stack": 82_000_000,
+        "libc6": 2_000_000,
+        "sum": 84_000_000,
+    }
+
+
+def test_report_builds_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no image"):
+        CliRunner().invoke(command, ["--report", "--output", str(tmp_path / "absent")], catch_exceptions=False)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_that_holds_something_else_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+
+    with pytest.raises(UserError, match="hepto did not build") as caught:
+        CliRunner().invoke(command, ["--output", str(tmp_path)], catch_exceptions=False)
+
+    assert caught.value.code is ExitCode.USAGE
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_build_leaves_the_handlers_of_signals_as_they_were(tmp_path: Path) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
+    (tmp_path / "thesis.tex").touch()
+
+    CliRunner().invoke(command, ["--output", str(tmp_path)])
+
+    assert before == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
+
+
+def test_only_what_can_be_built_is_offered() -> None:
+    result = CliRunner().invoke(command, ["--format", "iso"])
+
+    assert result.exit_code == ExitCode.USAGE
+    assert "netboot" in result.output

@@ -1,0 +1,97 @@
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import click.testing
+import pytest
+
+from hepto.cli import status
+from hepto.errors import ExitCode, UserError
+from hepto.node.status import answer
+from hepto.node.status import status as status_of
+from init.contract import durable
+from init.contract.status import PhaseState, PhaseStatus, State, encode
+from tests.node.facts import DONE, running, service
+
+
+@contextmanager
+def agent(path: Path, reply: bytes) -> Iterator[None]:
+    """An agent's socket that answers once."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+
+        def serve() -> None:
+            with server.accept()[0] as line:
+                line.sendall(reply)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield
+        thread.join()
+
+
+def shown(found: dict[str, object]) -> str:
+    """What a person sees."""
+
+    @click.command()
+    def show() -> None:
+        status._print(found)
+
+    return click.testing.CliRunner().invoke(show, catch_exceptions=False).output
+
+
+def test_the_agent_s_answer_is_taken_whole(tmp_path: Path) -> None:
+    found = answer(status_of(running()), 10.0)
+
+    with agent(tmp_path / "sock", json.dumps(found).encode()):
+        assert status.ask_agent(str(tmp_path / "sock")) == found
+
+
+@pytest.mark.parametrize("reply", [b"", b'{"ready": tr'])
+def test_half_an_answer_is_none(tmp_path: Path, reply: bytes) -> None:
+    with agent(tmp_path / "sock", reply):
+        assert status.ask_agent(str(tmp_path / "sock")) is None
+
+
+def test_no_agent_is_no_answer(tmp_path: Path) -> None:
+    assert status.ask_agent(str(tmp_path / "sock")) is None
+
+
+def test_without_the_agent_pid_1_s_files_are_read(tmp_path: Path) -> None:
+    durable.write(str(tmp_path / "boot.json"), encode(DONE))
+    (tmp_path / "status").mkdir()
+    durable.write(str(tmp_path / "status/etcd.json"), encode(service(State.BACKOFF, pid=None, starts=7)))
+    durable.write(str(tmp_path / "status/later.json"), b'{"state": "hibernating"}')
+
+    found = status.read_files(str(tmp_path / "boot.json"), str(tmp_path / "status"))
+
+    assert not found["ready"]
+    assert "agent does not answer" in found["line"]
+    assert list(found["services"]) == ["etcd"]
+    assert found["services"]["etcd"]["starts"] == 7
+
+
+def test_a_machine_that_is_no_node_is_told_in_two_lines(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        status.read_files(str(tmp_path / "boot.json"), str(tmp_path))
+
+    assert caught.value.code is ExitCode.UNREACHABLE
+    assert "hepto lab status" in caught.value.hint
+
+
+def test_a_person_sees_what_is_waited_for_and_every_service() -> None:
+    facts = running({"etcd": service(State.BACKOFF), "kubelet": service(State.WAITING, waits_for="etcd")})
+    boot = replace(DONE, phases=(*DONE.phases, PhaseStatus("modules", PhaseState.FAILED, error="no such module")))
+    lines = shown(answer(status_of(replace(facts, boot=boot, warnings=("beware",))), 130.0)).splitlines()
+
+    assert lines[0] == "waiting for phase modules, 130 s: no such module"
+    assert lines[1].startswith("  also waiting for service etcd, 2 min")
+    assert "warning: beware" in lines
+    assert any(line.split()[:2] == ["kubelet", "waiting"] and line.endswith("waits for service etcd") for line in lines)
+    assert any(line.split()[:2] == ["modules", "failed"] for line in lines)
+    assert any("eth0 2001:db8:1::5 mtu 1500" in line for line in lines)
