@@ -1,0 +1,52 @@
+"""The commands that README.md and docs/ tell people to type, and which tier runs each of them.
+
+A command is a line of four spaces and a program of ours. What stands after `  #` explains it to a reader.
+"""
+
+import re
+from enum import Enum
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PROGRAMS = ("hepto ", "build/venv/bin/hepto ", "make ")
+
+
+class Where(Enum):
+    """Which test runs a command."""
+
+    UNIT = "tests/test_docs.py"
+    NODE = "tests/vm/test_2_documentation.py, on the node"
+    LAB = "tests/vm/test_2_documentation.py, on the lab"
+    POWER = "tests/vm/test_4_power.py"
+    MAKE = "continuous integration, and whoever follows the README"
+
+
+def commands() -> list[str]:
+    """All commands, without repetitions, in the order in which they are met."""
+    found: dict[str, None] = {}
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        for line in page.read_text().splitlines():
+            text = re.split(r"\s{2,}#", line.strip())[0]
+            if line.startswith("    ") and text.startswith(PROGRAMS):
+                found[text] = None
+    return list(found)
+
+
+def where(command: str) -> Where | None:
+    """The tier that runs it; None if none does."""
+    words = command.removeprefix("build/venv/bin/").split()
+    match words:
+        case ["make", "run" | "test" | "check" | "image" | "test-unit" | "test-kernel" | "test-vm" | "test-long"]:
+            return Where.MAKE
+        case ["make", target] if target.startswith("bench-"):
+            return Where.MAKE
+        case ["hepto", "info" | "key" | "options" | "cmdline" | "completion", *_]:
+            return Where.UNIT
+        case ["hepto", "status" | "logs", *_] | ["hepto", "service", "list"]:
+            return Where.NODE
+        case ["hepto", "service", "poweroff" | "reboot"]:
+            return Where.POWER
+        case ["hepto", "lab", *_]:
+            return Where.LAB
+        case _:
+            return None

@@ -1,0 +1,214 @@
+"""Labs for the VM tier: made by the same code as `hepto lab up`, with what tests need on top.
+
+Waits have limits and end as soon as the thing is there. Limits are generous, because they are only reached when
+something is broken; an emulated node on a busy machine may need several times what it needs alone.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import select
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from hepto.edge.cache import cache_directory
+from hepto.errors import UserError
+from hepto.lab import boot, channel, client, demo, emulator, plan, spec, state
+from hepto.lab.client import Completed, LabClient
+
+ROOT = Path(__file__).parent.parent.parent
+IMAGE = Path(os.environ.get("HEPTO_IMAGE", ROOT / "build/image"))
+ARTIFACTS = ROOT / "build/artifacts"
+ATTACH = os.environ.get("HEPTO_TEST_LAB", "")
+READY_LIMIT = 600.0
+LIMIT = 90.0
+
+T = TypeVar("T")
+
+
+class Quiet:
+    """Progress that shows nothing but remembers the last detail."""
+
+    last = ""
+
+    def step(self, name: str) -> contextlib.AbstractContextManager[None]:
+        self.last = name
+        return contextlib.nullcontext()
+
+    def detail(self, text: str) -> None:
+        self.last = text
+
+    def note(self, text: str) -> None:
+        self.last = text
+
+
+class Node:
+    """One node of a running lab, as tests use it."""
+
+    def __init__(self, connection: LabClient, name: str, cluster: str, key: str = "") -> None:
+        self.connection = connection
+        self.name = name
+        self.cluster = cluster
+        self.key = key
+
+    def run(self, *argv: str, stdin: bytes = b"", timeout: float = LIMIT) -> Completed:
+        """A command on the node, whatever its status."""
+        return self.connection.run(self.name, *argv, stdin=stdin, timeout=timeout)
+
+    def sh(self, script: str, timeout: float = LIMIT) -> str:
+        """A shell script on the node that must succeed; its output."""
+        done = self.run("/bin/sh", "-c", script, timeout=timeout)
+        assert done.status == 0, f"{script}\n{done.text}\n{done.stderr.decode(errors='replace')}"
+        return done.text
+
+    def kubectl(self, *arguments: str, stdin: bytes = b"", timeout: float = LIMIT) -> str:
+        """kubectl on the node; it must succeed."""
+        done = self.run(*boot.kubectl_argv(self.cluster, self.name, arguments), stdin=stdin, timeout=timeout)
+        assert done.status == 0, f"kubectl {' '.join(arguments)}\n{done.stderr.decode(errors='replace')}"
+        return done.text
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        """Apply Kubernetes objects."""
+        items = {"apiVersion": "v1", "kind": "List", "items": objects}
+        self.kubectl(*demo.APPLY, stdin=json.dumps(items).encode())
+
+    def get(self, *arguments: str) -> Any:
+        """kubectl get as JSON."""
+        return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+
+    def status(self) -> dict[str, Any]:
+        """`hepto status --json`."""
+        found: dict[str, Any] = json.loads(self.run("/usr/bin/hepto", "status", "--json").stdout)
+        return found
+
+    def services(self) -> dict[str, dict[str, Any]]:
+        """What PID 1 says of each service."""
+        number = self.connection.send("guest", node=self.name, request={"verb": "status"})
+        frames = self.connection.answers(number, LIMIT)
+        data = b"".join(channel.unpack(frame) for frame in frames if "stream" in frame)
+        found: dict[str, dict[str, Any]] = json.loads(data)["services"]
+        return found
+
+    def console(self) -> str:
+        """Everything that the serial console has said."""
+        return self.connection.where.node(self.name).console.read_text(errors="replace")
+
+    def view(self) -> dict[str, Any]:
+        """The holder's view of the machine."""
+        return self.connection.node_state(self.name)
+
+    def wait_ready(self, limit: float = READY_LIMIT) -> None:
+        """Until the node says that it is ready. Raises UserError with the reason."""
+        boot.wait_node(self.connection, self.name, time.monotonic() + limit, Quiet())
+
+    def wait_console(self, text: str, limit: float = LIMIT) -> None:
+        """Until the console has said `text`."""
+        eventually(lambda: text in self.console(), f"the console of {self.name} says {text!r}", limit, self.console)
+
+
+def eventually(
+    look: Callable[[], T],
+    what: str,
+    limit: float = LIMIT,
+    explain: Callable[[], object] = lambda: "",
+    pause: float = 0.2,
+) -> T:
+    """Look again and again until it is true; its value. Errors of a look count as not yet."""
+    deadline = time.monotonic() + limit
+    while True:
+        error: Exception | None = None
+        try:
+            if found := look():
+                return found
+        except (UserError, AssertionError, TimeoutError, KeyError, IndexError, ValueError) as caught:
+            error = caught
+        assert time.monotonic() < deadline, f"not within {limit:.0f} s: {what}\n{error or ''}\n{explain()}"
+        select.select([], [], [], pause)
+
+
+def qemu(image: Path) -> spec.Emulator:
+    """The emulator with what accelerates it here."""
+    cache = cache_directory()
+    return emulator.accelerate(emulator.find(cache), image / "vmlinuz", cache)
+
+
+def image() -> Path:
+    """The image under test."""
+    try:
+        return boot.check_image(IMAGE)
+    except UserError as error:
+        pytest.fail(f"{error.what}; {error.hint}", pytrace=False)
+
+
+@contextlib.contextmanager
+def ready(name: str, **wish: Any) -> Iterator[Node]:
+    """A full node that was Ready, in a lab of its own; it has booted when no other emulated node was booting."""
+    lab, key = one_node(name, **wish)
+    with contextlib.ExitStack() as stack:
+        with boot.turn(cache_directory(), lab.emulator.accelerator, Quiet()):
+            nodes = stack.enter_context(running(lab, key))
+            nodes["one"].wait_ready()
+        yield nodes["one"]
+
+
+@contextlib.contextmanager
+def attached(name: str) -> Iterator[Node]:
+    """The first node of a lab that somebody else has made."""
+    where = state.place(name)
+    with LabClient(where) as connection:
+        snapshot = connection.snapshot()
+        first = snapshot["nodes"][0]["name"]
+        credential = where.node(first).credential("hepto.key").read_text()
+        node = Node(connection, first, snapshot["cluster"], credential.rpartition("=")[2])
+        node.wait_ready()
+        yield node
+
+
+@contextlib.contextmanager
+def running(lab: spec.Lab, key: str = "") -> Iterator[dict[str, Node]]:
+    """A lab with its nodes switched on, ended afterwards; the logs stay in build/artifacts."""
+    where = state.place(lab.name)
+    leash = client.make(lab, where)
+    try:
+        with LabClient(where) as connection:
+            try:
+                yield {node.name: Node(connection, node.name, lab.cluster, key) for node in lab.nodes}
+            finally:
+                keep_logs(connection, lab)
+    finally:
+        leash.break_off()
+
+
+def keep_logs(connection: LabClient, lab: spec.Lab) -> None:
+    """Copy what explains a failure."""
+    for node in lab.nodes:
+        target = ARTIFACTS / lab.name / node.name
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        files = connection.where.node(node.name)
+        for source in (files.console, files.errors, connection.where.log):
+            with contextlib.suppress(OSError):
+                shutil.copy(source, target / source.name)
+        if not connection.node_state(node.name)["channel"]:
+            continue
+        with contextlib.suppress(UserError, TimeoutError, ValueError):
+            subject = Node(connection, node.name, lab.cluster)
+            (target / "services.json").write_text(json.dumps(subject.services(), indent=1))
+            for service in subject.services():
+                request = {"verb": "logs", "service": service}
+                number = connection.send("guest", node=node.name, request=request)
+                with (target / f"{service}.log").open("wb") as log:
+                    connection.copy(number, log, log, 30)
+
+
+def one_node(name: str, **wish: Any) -> tuple[spec.Lab, str]:
+    """A lab of one full node with a fresh key; the key."""
+    where = image()
+    key = secrets.token_hex(32)
+    return plan.lab(plan.Wish(name=name, image=str(where), **wish), qemu(where), key), key
