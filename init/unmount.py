@@ -30,17 +30,21 @@ ROUNDS = 3
 
 
 def targets(mountinfo: str) -> tuple[str, ...]:
-    """What is to be unmounted, last mounted first (proc(5), mountinfo: the mount point is the fifth field)."""
-    found = []
+    """What is to be unmounted, last mounted first.
+
+    A file system that is kept goes too where it stands on one that is not: a pod's volumes in memory hold the kubelet's
+    directory. Fields (proc(5), mountinfo): the first is the mount, the second what it is mounted on, the fifth where.
+    """
+    found: dict[str, str] = {}
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
         fields = before.split()
         if len(fields) < 5 or not after:
             continue
         target = fields[4].encode("latin-1", "replace").decode("unicode_escape")
-        if target != "/" and after.split()[0] not in KEPT_KINDS:
-            found.append(target)
-    return tuple(reversed(found))
+        if target != "/" and (after.split()[0] not in KEPT_KINDS or fields[1] in found):
+            found[fields[0]] = target
+    return tuple(reversed(found.values()))
 
 
 def everything(*, detach: bool = False, mountinfo: str = "/proc/self/mountinfo") -> None:

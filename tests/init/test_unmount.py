@@ -16,10 +16,11 @@ MOUNTINFO = """\
 """
 
 
-def test_what_was_mounted_last_goes_first_and_what_is_in_memory_stays() -> None:
+def test_what_was_mounted_last_goes_first_and_what_is_in_memory_stays_unless_it_holds_another() -> None:
     assert targets(MOUNTINFO) == (
         "/run/netns/cni-1",
         "/run/containerd/x/rootfs",
+        "/var/lib/kubelet/pods/a b/volumes",
         "/var/lib/kubelet",
         "/var/lib/hepto",
     )
