@@ -5,7 +5,7 @@ Everything here may be called again at any time. Nothing waits for ever on one p
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,8 +21,6 @@ from init.contract.status import Reason
 VOLATILE = "/run/"
 APPLY_RETRY = 0.5
 """Seconds between two tries to apply what is missing."""
-
-Report = Callable[[str, Health], Awaitable[None]]
 
 
 def write(plan: KubePlan) -> tuple[str, ...]:
@@ -76,66 +74,6 @@ class Asker:
         if key not in self._clients:
             self._clients[key] = http.Client(*key, limit=health.TIMEOUT)
         return await self._clients[key].get(probe.url.removeprefix(origin))
-
-
-async def node_ready(probe: Probe) -> Health:
-    """Asker.node_ready, over a connection of its own."""
-    asker = Asker()
-    try:
-        return await asker.node_ready(probe)
-    finally:
-        await asker.close()
-
-
-class Prober:
-    """Asks every service again and again: often until it is ready, then seldom.
-
-    `report` gets the answer of each round, changed or not, so that whoever forgot one hears it again.
-    """
-
-    def __init__(self, probes: Mapping[str, tuple[Probe, ...]], report: Report):
-        self._probes = probes
-        self._report = report
-        self._wake = {service: asyncio.Event() for service in probes}
-
-    def wake(self, service: str) -> None:
-        """Ask this service now (it was restarted). Unknown names are not the agent's to ask."""
-        if service in self._wake:
-            self._wake[service].set()
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for service in self._probes:
-                group.create_task(self._watch(service))
-
-    async def _watch(self, service: str) -> None:
-        asker = Asker()
-        try:
-            await self._ask_for_ever(service, asker)
-        finally:
-            await asker.close()
-
-    async def _ask_for_ever(self, service: str, asker: Asker) -> None:
-        clock = asyncio.get_running_loop().time
-        ready, failures = False, 0
-        while True:
-            self._wake[service].clear()
-            begin = clock()
-            answer = await asker.check(self._probes[service])
-            took = clock() - begin
-            failures = 0 if answer.ready else failures + 1
-            if answer.ready or not ready or failures >= health.FAILURES:
-                ready = answer.ready
-                await self._report(service, answer)
-            await self._pause(service, health.interval(ready=answer.ready, took=took))
-
-    async def _pause(self, service: str, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake[service].wait()
-        except TimeoutError:
-            pass
 
 
 async def bootstrap(

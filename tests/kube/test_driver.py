@@ -118,31 +118,6 @@ def test_a_missing_certificate_is_named(tmp_path: Path) -> None:
     )
 
 
-def test_a_restarted_service_is_asked_at_once() -> None:
-    """A ready service is asked every ten seconds; the test's own limit is a tenth of that."""
-    reports: asyncio.Queue[tuple[str, Health]] = asyncio.Queue()
-
-    async def report(service: str, answer: Health) -> None:
-        await reports.put((service, answer))
-
-    async def watch() -> list[tuple[str, Health]]:
-        async with Apiserver((500, b"x"), (200, b"")).serving() as url, asyncio.timeout(health.READY_INTERVAL / 2):
-            prober = driver.Prober({"x": (Probe("x", f"{url}/"),)}, report)
-            task = asyncio.create_task(prober.run())
-            heard = [await reports.get(), await reports.get()]
-            prober.wake("x")
-            prober.wake("unknown")
-            heard.append(await reports.get())
-            task.cancel()
-            return heard
-
-    assert asyncio.run(watch()) == [
-        ("x", Health(False, what="answers 500: x")),
-        ("x", Health(True)),
-        ("x", Health(True)),
-    ]
-
-
 OBJECTS = tuple(Object(f"/api/v1/{name}", {"name": name}) for name in "abc")
 
 
