@@ -325,7 +325,7 @@ class Supervisor:
         service.starts, service.failures, service.held = before.starts, before.failures, before.held
         found = self.processes.find(service, before.started)
         if found is not None:
-            # The generation before may have forked it without having seen its exec: nothing else makes such a one ready.
+            # Forked, and its exec not seen by the generation before: nothing else makes such a one ready.
             ready = before.ready or service.spec.ready.kind is ReadyKind.NONE
             self.processes.adopt(service, found, ready=ready, now=before.up_since or now)
             self._probe_from(service, now)

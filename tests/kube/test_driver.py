@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hepto.kube import driver, health
+from hepto.kube import driver
 from hepto.kube.files import Directory, File, KubePlan
 from hepto.kube.health import Expect, Health, Probe
 from hepto.kube.objects import Object
