@@ -81,6 +81,7 @@ KEEP: tuple[Keep, ...] = (
     Keep("python3-click", ("usr/lib/python3/dist-packages/*",)),
     Keep("python3-cryptography", ("usr/lib/python3/dist-packages/*",)),
     Keep("python3-h11", ("usr/lib/python3/dist-packages/*",), drop=("*/tests/*",)),
+    Keep("python3-msgpack", ("usr/lib/python3/dist-packages/*",)),
     Keep("python3-prctl", ("usr/lib/python3/dist-packages/*",)),
     Keep("python3-pyroute2", ("usr/lib/python3/dist-packages/*",)),
 )

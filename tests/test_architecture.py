@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 
-CORES = ("clock", "firewall", "kube", "mesh", "net", "pki")
+CORES = ("clock", "firewall", "gossip", "kube", "mesh", "net", "pki")
 WORLD = {
     "asyncio",
     "ctypes",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, TypeAlias
 
+from hepto.gossip.reasons import Reason
+
 
 class Address(NamedTuple):
     """Where a member listens, UDP and TCP."""
@@ -118,6 +120,8 @@ class PushPull:
     states: tuple[NodeState, ...]
     user_state: bytes = b""
     join: bool = False
+    refused: tuple[Reason, ...] = ()
+    """On receipt: why states that nobody should believe were left out of `states`; never sent."""
 
 
 PacketMessage: TypeAlias = Ping | IndirectPing | Ack | Nack | Suspect | Dead | Alive | User

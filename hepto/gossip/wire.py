@@ -19,10 +19,10 @@ class Envelope(Protocol):
 
     @property
     def overhead(self) -> int:
-        """Bytes that `seal` adds at most."""
+        """Bytes that `seal` adds at most, beside two for each part of a compound."""
 
     def seal(self, parts: tuple[bytes, ...], *, checksum: bool = False) -> bytes:
-        """A datagram of encoded messages (messages.encode): one is sent bare, several as compound."""
+        """A datagram of 1 to 255 encoded messages (codec.encode): one is sent bare, several as compound."""
 
     def open(self, data: bytes) -> Opened:
-        """The reverse. Raises GossipError if nothing in it can be read."""
+        """The reverse. Raises GossipError if nothing in it can be read, unless a compound names what was bad."""

@@ -282,7 +282,7 @@ def walk(name):
     for each in pkgutil.iter_modules(getattr(module, "__path__", [])):
         if each.name != "__main__":
             walk(f"{name}.{each.name}")
-for name in ("hepto", "init", "pyroute2", "cryptography.x509", "h11", "click", "prctl", "asyncio", "ssl"):
+for name in ("hepto", "init", "pyroute2", "cryptography.x509", "h11", "msgpack", "click", "prctl", "asyncio", "ssl"):
     walk(name) if name in ("hepto", "init") else importlib.import_module(name)
 """
 
