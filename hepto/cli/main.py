@@ -45,9 +45,11 @@ class Row:
 COMMANDS = {
     "build": Row("hepto.cli.build:command", "Build the image."),
     "lab": Row("hepto.cli.lab:command", "Run a cluster of virtual machines on this machine."),
+    "sim": Row("hepto.cli.sim:command", "Run a simulated cluster."),
     "status": Row("hepto.cli.status:command", "Show what is up, and what the rest waits for."),
     "service": Row("hepto.cli.service:command", "Start, stop and restart services of this node; power it off."),
     "logs": Row("hepto.cli.logs:command", "Show what services of this node wrote."),
+    "gossip": Row("hepto.cli.gossip:command", "Show the members that gossip knows; run one alone."),
     "info": Row("hepto.cli.info:command", "Print what a configuration means."),
     "options": Row("hepto.cli.options:command", "Print the options of a node."),
     "cmdline": Row("hepto.cli.cmdline:command", "Print a checked kernel command line."),

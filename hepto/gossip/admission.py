@@ -62,13 +62,13 @@ class Admission:
         if too_many:
             raise GossipError(Reason.TOO_MANY_STREAMS)
         self._streams[owner] += 1
-        return Ticket(self, owner)
+        return Ticket(self, owner, self._bounds.member if member else self._bounds.network)
 
-    def take(self, owner: tuple[bool, bytes], count: int) -> None:
-        """`count` more bytes are held for `owner`. Raises GossipError; they are not counted then."""
-        member, _ = owner
-        if self._held[owner] + count > (self._bounds.member if member else self._bounds.network):
+    def take(self, owner: tuple[bool, bytes], count: int, limit: int) -> None:
+        """`count` more bytes are held for `owner`, who may have `limit`. Raises GossipError; nothing is counted then."""
+        if self._held[owner] + count > limit:
             raise GossipError(Reason.STREAM_TOO_LARGE)
+        member, _ = owner
         crowded = not member and _of_strangers(self._held) + count > self._bounds.strangers
         if crowded or self.held + count > self._bounds.total:
             raise GossipError(Reason.TOO_MANY_STREAMS)
@@ -85,7 +85,9 @@ class Admission:
 class Ticket:
     """One stream's part of it."""
 
-    def __init__(self, admission: Admission, owner: tuple[bool, bytes]):
+    def __init__(self, admission: Admission, owner: tuple[bool, bytes], limit: int):
+        self.limit = limit
+        """Bytes that no message on it can be longer than."""
         self._admission = admission
         self._owner = owner
         self._held = 0
@@ -93,7 +95,7 @@ class Ticket:
 
     def take(self, count: int) -> None:
         """`count` bytes have come. Raises GossipError when they are too many: drop the stream."""
-        self._admission.take(self._owner, count)
+        self._admission.take(self._owner, count, self.limit)
         self._held += count
 
     def authenticated(self) -> None:
