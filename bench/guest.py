@@ -23,6 +23,8 @@ from hepto.lab.spec import Emulator, Lab, Node
 DEFAULT_IMAGE = Path("build/image")
 LOOK_SECONDS = 0.02
 NODE = "one"
+CLUSTER = "bench"
+DISK_MEBIBYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,12 @@ class Machine:
     disk_from: str = ""
     disk: int = 0
     icount: str = ""
+
+
+def full_node(image: Path, disk: str, memory: int = 2048) -> Machine:
+    """A node with everything on it, as `hepto lab up` makes it. `disk`: the file whose copy is its data disk."""
+    options = (f"hepto.cluster={CLUSTER}", f"hepto.name={NODE}", "hepto.role=full", "hepto.debug=lab")
+    return Machine(image, options, (("hepto.key", "00" * 32),), memory=memory, disk=DISK_MEBIBYTES, disk_from=disk)
 
 
 class Guest:
@@ -95,7 +103,7 @@ def boot(name: str, machine: Machine, found: Emulator) -> Iterator[Guest]:
         NODE, machine.options, machine.credentials, machine.memory, machine.cpus, machine.disk, machine.disk_from
     )
     # Two measurements at once disturb each other, but must not end each other.
-    lab = Lab(f"bench-{name}-{os.getpid()}", str(check_image(machine.image)), found, (node,))
+    lab = Lab(f"bench-{name}-{os.getpid()}", str(check_image(machine.image)), found, (node,), cluster=CLUSTER)
     where = state.place(lab.name)
     started = time.monotonic()
     leash = client.make(lab, where)

@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import guest, prototype, report
+from bench import guest, report
 from bench.report import Row, Target
 from hepto.cli.progress import Progress
 from hepto.errors import UserError
@@ -27,7 +27,6 @@ from hepto.lab.spec import Emulator
 TARGET_MEBIBYTES = 500.0
 LIMIT_SECONDS = 600.0
 SETTLE_SECONDS = 60.0
-DISK_MEBIBYTES = 4096
 SMALL_MEBIBYTES = 1024
 FIELDS = {"Pss": "PSS", "Rss": "RSS", "Anonymous": "anonymous"}
 PODS = ("shims", "pods")
@@ -84,13 +83,6 @@ def rows_of(answer: str) -> list[Row]:
     return [*rows, Row("machine", "available", value["available"] / 1024, "MiB")]
 
 
-def machine(image: Path, memory: int, disk: str) -> guest.Machine:
-    """A full node, as `hepto lab up` makes it."""
-    options = (f"hepto.cluster={prototype.CLUSTER}", "hepto.name=one", "hepto.role=full", "hepto.debug=lab")
-    credentials = (("hepto.key", "00" * 32),)
-    return guest.Machine(image, options, credentials, memory=memory, disk=DISK_MEBIBYTES, disk_from=disk)
-
-
 def pods_answer(running: guest.Guest, limit: float) -> None:
     """Ready, and the two pods answer through their Service. Raises UserError."""
     running.wait(r"ready: node ", limit)
@@ -100,7 +92,7 @@ def pods_answer(running: guest.Guest, limit: float) -> None:
 
 def measure(image: Path, disk: str, found: Emulator, settle: float) -> list[Row]:
     """The table of an idle node."""
-    with guest.boot("memory", machine(image, 2048, disk), found) as running:
+    with guest.boot("memory", guest.full_node(image, disk), found) as running:
         pods_answer(running, LIMIT_SECONDS)
         select.select([], [], [], settle)
         return rows_of(running.python(READ))
@@ -110,7 +102,7 @@ def try_small(image: Path, disk: str, found: Emulator) -> Row:
     """1 if a machine of 1 GiB runs the two pods, else 0 with the reason on the terminal."""
     what = f"{SMALL_MEBIBYTES} MiB machine"
     try:
-        with guest.boot("small", machine(image, SMALL_MEBIBYTES, disk), found) as running:
+        with guest.boot("small", guest.full_node(image, disk, SMALL_MEBIBYTES), found) as running:
             pods_answer(running, LIMIT_SECONDS)
     except (UserError, TimeoutError) as error:
         print(f"{what}: {error}")
@@ -127,7 +119,7 @@ def main(arguments: list[str]) -> int:
     image = check_image(given.image)
     found = guest.find_emulator(image)
     with tempfile.TemporaryDirectory() as directory:
-        disk = guest.data_disk(Path(directory) / "empty.raw", DISK_MEBIBYTES)
+        disk = guest.data_disk(Path(directory) / "empty.raw", guest.DISK_MEBIBYTES)
         rows = measure(image, disk, found, given.settle)
         report.save("memory", rows)
         rows.append(try_small(image, disk, found))

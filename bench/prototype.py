@@ -23,8 +23,7 @@ from hepto.pki.profiles import Subject
 from image import output, spec, tree
 from init.contract import paths
 
-CLUSTER = "bench"
-DATA = f"{paths.DATA}/{CLUSTER}/{guest.NODE}"
+DATA = f"{paths.DATA}/{guest.CLUSTER}/{guest.NODE}"
 ONESHOT = "images"
 PROGRAM = Path(__file__).parent / "programs/prototype.py"
 
@@ -40,7 +39,7 @@ VARIABLES = (
 
 def parameters() -> KubeParameters:
     """A node like the one that bench/ready.py boots with hepto."""
-    addresses = AddressPlan(CLUSTER)
+    addresses = AddressPlan(guest.CLUSTER)
     return KubeParameters(
         plan=addresses,
         node=guest.NODE,
@@ -130,10 +129,10 @@ def image(given: roots.Given) -> Path:
 def certificates(directory: Path) -> Path:
     """The content of the data disk: the certificates of a one-node cluster."""
     wanted = parameters()
-    data = directory / CLUSTER / guest.NODE
+    data = directory / guest.CLUSTER / guest.NODE
     data.mkdir(parents=True)
     subject = Subject(
-        cluster=CLUSTER,
+        cluster=guest.CLUSTER,
         node=guest.NODE,
         address=wanted.address,
         master=True,

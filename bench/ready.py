@@ -29,7 +29,6 @@ from hepto.lab.boot import check_image
 from hepto.lab.spec import Emulator
 
 LIMIT_SECONDS = 900.0
-DISK_MEBIBYTES = 4096
 TARGETS = (
     Target("ready", "hepto", "prototype", 1.10),
     Target("power-on", "hepto", "prototype", 1.10),
@@ -54,7 +53,7 @@ print(sum(max(json.load(open(path)).get("starts", 1) - 1, 0) for path in glob.gl
 
 def measure_prototype(image: Path, disk: str, found: Emulator) -> list[Row]:
     """One boot of the baseline."""
-    node = guest.Machine(image, disk=DISK_MEBIBYTES, disk_from=disk)
+    node = guest.Machine(image, disk=guest.DISK_MEBIBYTES, disk_from=disk)
     with guest.boot("prototype", node, found) as running:
         seen, seconds = running.wait(r"up=(\S+) node ready", LIMIT_SECONDS)
         kubelet, _ = running.wait(r"kubelet=(\S+)", 30)
@@ -64,10 +63,7 @@ def measure_prototype(image: Path, disk: str, found: Emulator) -> list[Row]:
 
 def measure_hepto(image: Path, disk: str, found: Emulator) -> list[Row]:
     """One boot of the image."""
-    options = (f"hepto.cluster={prototype.CLUSTER}", "hepto.name=one", "hepto.role=full", "hepto.debug=lab")
-    credentials = (("hepto.key", "00" * 32),)
-    node = guest.Machine(image, options, credentials, disk=DISK_MEBIBYTES, disk_from=disk)
-    with guest.boot("hepto", node, found) as running:
+    with guest.boot("hepto", guest.full_node(image, disk), found) as running:
         _, seconds = running.wait(r"ready: node ", LIMIT_SECONDS)
         seen, kubelet, exits = running.python(SEEN), running.python(FIND), running.python(COUNT)
     return _rows("hepto", float(seen), float(kubelet), seconds, int(exits))
@@ -96,9 +92,9 @@ def main(arguments: list[str]) -> int:
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        empty = guest.data_disk(directory / "empty.raw", DISK_MEBIBYTES)
+        empty = guest.data_disk(directory / "empty.raw", guest.DISK_MEBIBYTES)
         content = prototype.certificates(directory / "content")
-        baked = guest.data_disk(directory / "baked.raw", DISK_MEBIBYTES, content)
+        baked = guest.data_disk(directory / "baked.raw", guest.DISK_MEBIBYTES, content)
         for run in range(1, given.runs + 1):
             for measure, root, disk in ((measure_prototype, baseline, baked), (measure_hepto, image, empty)):
                 new = measure(root, disk, found)
