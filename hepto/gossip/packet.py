@@ -138,6 +138,8 @@ def expand(fields: codec.Fields, limit: int) -> bytes:
 def _compound(parts: tuple[bytes, ...]) -> bytes:
     if not 1 <= len(parts) <= limits.COMPOUND_PARTS:
         raise ValueError(f"a datagram holds 1 to {limits.COMPOUND_PARTS} messages, not {len(parts)}")
+    if not all(parts):
+        raise ValueError("an empty part would end the process of receivers before 0.2.4")
     lengths = b"".join(len(part).to_bytes(2, "big") for part in parts)
     return bytes((codec.COMPOUND, len(parts))) + lengths + b"".join(parts)
 
