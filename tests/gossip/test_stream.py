@@ -95,7 +95,10 @@ def test_a_recorded_stream_is_read(vector: vectors.Vector) -> None:
     ids=lambda vector: vector["id"],
 )
 def test_a_recorded_stream_is_written_again_byte_for_byte(vector: vectors.Vector) -> None:
-    """With its own nonce, and compressed as Go does: always. The old library's form of an integer is put in."""
+    """With its own nonce, and compressed as Go does: always. Old forms of an integer are put in.
+
+    Version 0 is only read: of it the content.
+    """
     data, initiator = bytes.fromhex(vector["hex"]), vector["side"] == "initiator"
     receiver = vectors.envelope(vector)
     nonce = data[(len(receiver.label_header) if initiator else 0) + 6 :][:NONCE]
@@ -105,7 +108,9 @@ def test_a_recorded_stream_is_written_again_byte_for_byte(vector: vectors.Vector
         written = OLD_LENGTH.sub(lambda match: match[0][:-3] + b"\xcd" + match[0][-2:], written)
     if "compress-lzw" in vector["expect"]["layers"]:
         written = compressed(written)
-    if receiver.keyring is not None:
+    if receiver.keyring is not None and "encrypt-v0" in vector["expect"]["layers"]:
+        data = receiver.keyring.decrypt(data[5:], data[:5])
+    elif receiver.keyring is not None:
         header = b"\x0a" + (len(written) + OVERHEAD).to_bytes(4, "big")
         written = header + receiver.keyring.encrypt(nonce, written, header + receiver.label)
 
