@@ -67,10 +67,15 @@ class _Member:
 
     async def live(self) -> int:
         loop = asyncio.get_running_loop()
-        ended = loop.create_future()
+        ended: asyncio.Future[bool] = loop.create_future()
         tasks = [asyncio.ensure_future(work) for work in self._work()]
-        loop.add_signal_handler(signal.SIGTERM, lambda: ended.done() or ended.set_result(False))
-        loop.add_signal_handler(signal.SIGINT, lambda: ended.done() or ended.set_result(True))
+
+        def end(leaves: bool) -> None:
+            if not ended.done():
+                ended.set_result(leaves)
+
+        loop.add_signal_handler(signal.SIGTERM, end, False)
+        loop.add_signal_handler(signal.SIGINT, end, True)
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         try:
             await asyncio.wait([ended, *tasks], return_when=asyncio.FIRST_COMPLETED)
