@@ -74,6 +74,10 @@ test-vm: setup  ## boots the image
 test-long: setup  ## what takes minutes: long variants of all tiers
 	@$(BIN)/python -m tests.tiers long
 
+.PHONY: fuzz
+fuzz: setup  ## a million changed packets and streams (FLAGS="--count 5000000 --seed 7"; FLAGS=--help tells more)
+	@$(BIN)/python -m tests.fuzz $(FLAGS)
+
 bench-%: setup  ## measure boot, ready, memory or size of build/image against a baseline (FLAGS=--help tells more)
 	@$(BIN)/python -m bench.$* $(FLAGS)
 

@@ -189,8 +189,10 @@ def _scalar(data: bytes, position: int, head: int) -> tuple[Value, int]:
 
 
 def _number(data: bytes, position: int, width: int) -> tuple[int, int]:
-    """An unsigned integer of `width` bytes. Cut short it is smaller than it will be, never larger."""
+    """An unsigned integer of `width` bytes. Never a guess from its first bytes: it may be a length."""
     end = position + width
+    if end > len(data):
+        raise TruncatedError(end)
     return int.from_bytes(data[position:end], "big"), end
 
 
