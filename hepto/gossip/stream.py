@@ -38,9 +38,9 @@ def encode(message: StreamMessage, envelope: PacketEnvelope, *, initiator: bool)
 
 
 def _encoded(message: StreamMessage) -> bytes:
-    if type(message) is PushPull:
+    if isinstance(message, PushPull):
         return _push_pull(message)
-    if type(message) is User:
+    if isinstance(message, User):
         return b"\x08\x81\xaaUserMsgLen" + dialect.signed(len(message.data)) + message.data
     return codec.encode(message)
 

@@ -217,9 +217,7 @@ def test_versions_that_fit_are_accepted(versions: str) -> None:
     ],
 )
 def test_versions_that_would_break_the_push_pulls_of_others_are_refused(versions: str) -> None:
-    for check in (
-        lambda: codec.check(replace(ALIVE, versions=bytes.fromhex(versions))),
-        lambda: codec.check_state(replace(STATE, versions=bytes.fromhex(versions))),
-    ):
-        with pytest.raises(GossipError, match="bad-versions"):
-            check()
+    with pytest.raises(GossipError, match="bad-versions"):
+        codec.check(replace(ALIVE, versions=bytes.fromhex(versions)))
+    with pytest.raises(GossipError, match="bad-versions"):
+        codec.check_state(replace(STATE, versions=bytes.fromhex(versions)))

@@ -103,7 +103,10 @@ def test_a_recorded_stream_is_written_again_byte_for_byte(vector: vectors.Vector
     receiver = vectors.envelope(vector)
     nonce = data[(len(receiver.label_header) if initiator else 0) + 6 :][:NONCE]
 
-    written = stream.encode(vectors.message(vector["expect"]["messages"][0]), UNWRAPPED, initiator=False)
+    message = vectors.message(vector["expect"]["messages"][0])
+    assert isinstance(message, StreamMessage)
+
+    written = stream.encode(message, UNWRAPPED, initiator=False)
     if "0.2.2" in vector["producer"]:
         written = OLD_LENGTH.sub(lambda match: match[0][:-3] + b"\xcd" + match[0][-2:], written)
     if "compress-lzw" in vector["expect"]["layers"]:
