@@ -40,9 +40,9 @@ def where(command: str) -> Where | None:
             return Where.MAKE
         case ["make", target] if target.startswith("bench-"):
             return Where.MAKE
-        case ["hepto", "info" | "key" | "options" | "cmdline" | "completion", *_]:
+        case ["hepto", "info" | "key" | "options" | "cmdline" | "completion" | "sim", *_]:
             return Where.UNIT
-        case ["hepto", "status" | "logs", *_] | ["hepto", "service", "list"]:
+        case ["hepto", "status" | "logs" | "gossip", *_] | ["hepto", "service", "list"]:
             return Where.NODE
         case ["hepto", "service", "poweroff" | "reboot"]:
             return Where.POWER

@@ -132,6 +132,9 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if found["authority"]:
         rows.append(("cluster CA", found["authority"]))
+    gossip = found["gossip"]
+    if gossip:
+        rows.append(("gossip", _gossip(gossip)))
     network = found["network"]
     if network:
         rows += [
@@ -143,6 +146,14 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
         if network["nat64"]:
             rows.append(("NAT64", network["nat64"]))
     return rows
+
+
+def _gossip(gossip: dict[str, Any]) -> str:
+    """How many are in which state, and what was refused."""
+    counts = [f"{count} {status}" for status, count in gossip["members"].items()]
+    health = [f"health {gossip['health']} (0 is well, 7 worst)"] if gossip["health"] else []
+    refused = [f"{count} refused: {reason}" for reason, count in gossip["refused"].items()]
+    return ", ".join([*counts, *health, *refused])
 
 
 def _why(service: dict[str, Any]) -> str:

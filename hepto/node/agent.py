@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hepto.clock import chrony
 from hepto.clock import driver as clock
@@ -40,6 +40,9 @@ from hepto.node.supervisor import Supervisor
 from init.contract import durable, paths
 from init.contract.status import PhaseState, Reason
 
+if TYPE_CHECKING:
+    from hepto.node.membership import Membership
+
 WANTED_PHASES = ("credentials", "data")
 REMIND_SECONDS = 60.0
 RETRY_SECONDS = 2.0
@@ -61,19 +64,24 @@ class Agent:
         self._board = Board()
         self._floor = Floor(built=image.built)
         self._node: Identity | None = None
+        self._gossip: dict[str, Any] | None = None
+        self._membership: Membership | None = None
 
     async def run(self) -> None:
         """Until cancelled."""
-        board = self._board
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._listen())
                 group.create_task(self._speak())
-                group.create_task(answers.serve(lambda: status.answer(board.status, board.now())))
+                group.create_task(answers.serve(self._answer))
                 await self._boot(group)
         finally:
             if self._node is not None:
                 self._save(self._node)
+
+    def _answer(self) -> dict[str, Any]:
+        gossip = self._membership.summary() if self._membership is not None else None
+        return status.answer(self._board.status, self._board.now(), gossip)
 
     async def _listen(self) -> None:
         stream = Stream(_boot_file)
@@ -124,6 +132,7 @@ class Agent:
             return
         self._node = node
         board.learn(node=node.node, address=node.address, directory=node.directory)
+        self._gossip = remembered.gossip
         self._raise_clock(remembered)
         self._save(node)
         socket.sethostname(node.node)
@@ -136,6 +145,7 @@ class Agent:
         await self._mounts(node)
         while board.facts.network is None:  # what the kernel has, not what a router says: at once
             await board.changed()
+        group.create_task(self._join_gossip(node))
         await self._reconcile(node, ControlPlane(board, node, self._supervisor), group)
 
     async def _phases(self) -> None:
@@ -160,6 +170,18 @@ class Agent:
             else:
                 self._board.solved("mounts")
                 return
+
+    async def _join_gossip(self, node: Identity) -> None:
+        while not desired.may_gossip(node, self._board.facts):
+            await self._board.changed()
+        from hepto.node.membership import Membership  # its libraries are loaded while the services start
+
+        def remember(gossip: dict[str, Any]) -> None:
+            self._gossip = gossip
+            self._save(node)
+
+        self._membership = Membership(self._board, node, self._gossip, remember)
+        await self._membership.run()
 
     def _network_changed(self, view: View) -> None:
         self._board.learn(network=view)
@@ -195,7 +217,9 @@ class Agent:
         plan = desired.base(node, network)
         parameters = None
         has_mesh = self._mesh(mesh, desired.mesh_interface(node, network))
-        has_certificates = control_plane.certificates(_wall(), plausible=self._is_plausible())
+        has_certificates = self._is_founder(node, network) and control_plane.certificates(
+            _wall(), plausible=self._is_plausible()
+        )
         if has_mesh and has_certificates:
             parameters = desired.kube_parameters(node, network, images_digest(), memory_bytes())
         if parameters is not None:
@@ -207,6 +231,18 @@ class Agent:
             control_plane.start(parameters, plan.services, group)
         if parameters is not None or not node.runs_kubernetes:
             self._board.planned(plan.services)
+
+    def _is_founder(self, node: Identity, network: View) -> bool:
+        """Only who has no anchor but itself makes a cluster (trust.md section 5); one that was made goes on."""
+        if not desired.other_anchors(node, network) or files.read(f"{node.directory}/pki/ca.crt") is not None:
+            self._board.solved("join")
+            return True
+        what, hint = (
+            "this version cannot join a cluster yet, it only gossips",
+            "leave out hepto.anchor to make a cluster",
+        )
+        self._board.problem("join", Reason.MASTER, "", what, hint)
+        return False
 
     def _mesh(self, mesh: MeshDriver, wanted: Mesh) -> bool:
         try:
@@ -247,7 +283,10 @@ class Agent:
     def _save(self, node: Identity) -> None:
         saved = max(clock.now(), self._floor.instant)
         try:
-            durable.write(f"{node.directory}/{identity.STATE}", state.dump(state.State(saved, node.machine_id)))
+            durable.write(
+                f"{node.directory}/{identity.STATE}",
+                state.dump(state.State(saved, node.machine_id, gossip=self._gossip)),
+            )
         except OSError as error:
             self._log.warning("state not saved", error=error)
 

@@ -16,7 +16,9 @@ from hepto.kube import parameters as kube
 from hepto.kube.files import Directory, File, KubePlan
 from hepto.mesh.plan import Mesh, mesh
 from hepto.net.model import Settings, View
+from hepto.node.facts import Facts
 from hepto.pki.profiles import Subject
+from hepto.values import Anchor
 from init.contract import paths
 
 NO_KUBERNETES = "no-kube"
@@ -90,6 +92,18 @@ def subject(identity: Identity) -> Subject:
         kubernetes_service=identity.plan.kubernetes_service,
         api_names=config.api_names,
     )
+
+
+def other_anchors(identity: Identity, network: View | None) -> tuple[Anchor, ...]:
+    """The anchors that are not this node itself: all nodes of a cluster may be given the same list."""
+    own = {identity.node, *(str(address) for address in (network.addresses if network else ()))}
+    return tuple(anchor for anchor in identity.config.anchor if anchor.host not in own)
+
+
+def may_gossip(identity: Identity, facts: Facts) -> bool:
+    """There is an address that others can reach, and no service of the node is kept waiting by gossip's own start."""
+    reachable = facts.network is not None and facts.network.addresses
+    return bool(reachable) and (facts.planned is not None or bool(facts.problems or identity.config.anchor))
 
 
 def base(identity: Identity, network: View) -> KubePlan:

@@ -19,6 +19,8 @@ class State:
     """Unix time when this was saved, a floor for the next boot."""
     machine_id: str = ""
     schema: int = SCHEMA
+    gossip: dict[str, Any] | None = None
+    """What hepto.gossip.store makes and reads."""
 
 
 def dump(state: State) -> bytes:
@@ -38,10 +40,11 @@ def load(data: bytes | None, path: str) -> State:
             f"{path} was written by a later version of hepto (schema {schema}, known: {SCHEMA})",
             "boot that version again, or start on an empty data directory",
         )
-    clock, machine_id = value.get("clock"), value.get("machine_id")
+    clock, machine_id, gossip = value.get("clock"), value.get("machine_id"), value.get("gossip")
     return State(
         float(clock) if isinstance(clock, int | float) and not isinstance(clock, bool) else None,
         machine_id if isinstance(machine_id, str) else "",
+        gossip=gossip if isinstance(gossip, dict) else None,
     )
 
 

@@ -154,8 +154,11 @@ def _waits_for_service(found: ServiceStatus) -> bool:
     return found.state is State.WAITING and found.waits_for is not None and found.waits_for.reason is Reason.SERVICE
 
 
-def answer(found: Status, now: float) -> dict[str, Any]:
-    """The status as plain JSON types, for `hepto status --json` and the agent's socket."""
+def answer(found: Status, now: float, gossip: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The status as plain JSON types, for `hepto status --json` and the agent's socket.
+
+    `gossip` is `membership.summary`, None before it has begun.
+    """
     facts = found.facts
     network = facts.network
     return {
@@ -189,6 +192,7 @@ def answer(found: Status, now: float) -> dict[str, Any]:
             "search": list(network.search),
             "nat64": str(network.nat64) if network.nat64 else None,
         },
+        "gossip": gossip,
         "node_object": None if facts.node_object is None else asdict(facts.node_object),
     }
 

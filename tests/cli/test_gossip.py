@@ -13,6 +13,7 @@ import pytest
 
 from hepto.cli import gossip
 from hepto.cli.main import main
+from hepto.cli.status import ask_agent
 from hepto.errors import ExitCode, UserError
 from hepto.node import answers
 
@@ -41,7 +42,7 @@ def answering(path: Path, answer: Callable[[], dict[str, Any]]) -> Iterator[None
     task = loop.create_task(serve())
     thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.gather(task, return_exceptions=True)))
     thread.start()
-    while not path.is_socket():
+    while ask_agent(str(path)) is None:
         pass
     yield
     loop.call_soon_threadsafe(task.cancel)
