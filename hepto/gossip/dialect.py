@@ -175,8 +175,7 @@ def _scalar(data: bytes, position: int, head: int) -> tuple[Value, int]:
     if head in _UNSIGNED:
         return _number(data, position + 1, _FIXED[head])
     if head in _SIGNED:
-        end = position + 1 + _FIXED[head]
-        return int.from_bytes(data[position + 1 : end], "big", signed=True), end
+        return _number(data, position + 1, _FIXED[head], signed=True)
     if head in _RAW:
         size, position = _number(data, position + 1, _RAW[head])
         return data[position : position + size], position + size
@@ -188,12 +187,12 @@ def _scalar(data: bytes, position: int, head: int) -> tuple[Value, int]:
     raise GossipError(Reason.MSGPACK_TYPE, f"no field is of type {head:#x}")
 
 
-def _number(data: bytes, position: int, width: int) -> tuple[int, int]:
-    """An unsigned integer of `width` bytes. Never a guess from its first bytes: it may be a length."""
+def _number(data: bytes, position: int, width: int, *, signed: bool = False) -> tuple[int, int]:
+    """An integer of `width` bytes. Never a guess from its first bytes: it may be a length."""
     end = position + width
     if end > len(data):
         raise TruncatedError(end)
-    return int.from_bytes(data[position:end], "big"), end
+    return int.from_bytes(data[position:end], "big", signed=signed), end
 
 
 def _array(data: bytes, position: int, count: int) -> tuple[list[int], int]:

@@ -284,3 +284,11 @@ def test_a_second_key_opens_a_stream() -> None:
 
 def test_a_name_too_long_in_a_ping_is_refused() -> None:
     assert read(PLAIN, [codec.encode(Ping(7, bytes(200)))]) == "bad-name"
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x06\x83\xa4Join\xd3\xa5N", b"\x06\x83\xa4J\x98`\xdf\xff\xc6\x3d\x6foin"], ids=["integer", "length"]
+)
+def test_an_end_that_is_cut_inside_a_number_reads_the_same_at_once_as_byte_by_byte(data: bytes) -> None:
+    """Found by fuzzing: a number was guessed from its first bytes."""
+    assert read(PLAIN, [data]) == read(PLAIN, each(data))
