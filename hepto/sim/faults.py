@@ -1,0 +1,265 @@
+"""What goes wrong in a run, and when: read from what a person types, and written so that it can be typed again.
+
+    TIME      12s, 500ms, 5m, 1h
+    WHEN      TIME (an instant) or TIME..TIME (a while)
+    NODES     all, 7, 0-4, or several: 0-4,9
+    machines  WHEN:NODES           --kill --unplug --pause --partition --restart --renumber
+              WHEN:NODES@TIME/TIME --pause only: paused for the first TIME of every second TIME
+              WHEN:NODES>NODES     --partition only: nothing gets from the first to the second
+    weather   2%, or WHEN:2%       --loss --duplicate --reorder --corrupt
+              40ms..300ms, or WHEN:40ms..300ms                        --latency
+
+Nodes are numbered from 0. `parse` of any text gives a fault or raises UserError; `parse(kind, str(fault)) == fault`.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
+
+from hepto.errors import ExitCode, UserError
+from hepto.given import shorten
+
+
+class Kind(StrEnum):
+    """What can go wrong; also the name of its option."""
+
+    KILL = "kill"
+    """The process ends at once; its machine says that nobody listens. A while: it is started again at its end."""
+    UNPLUG = "unplug"
+    """The machine vanishes without a word. A while: it is started again at its end."""
+    PAUSE = "pause"
+    """The process gets no processor time; its machine takes in what arrives."""
+    PARTITION = "partition"
+    """Nothing passes between these nodes and all others."""
+    RESTART = "restart"
+    """The process is started, after it was ended if it runs; it remembers what it has stored."""
+    RENUMBER = "renumber"
+    """The node gets another address, which it and the name service know at once."""
+    LOSS = "loss"
+    LATENCY = "latency"
+    DUPLICATE = "duplicate"
+    REORDER = "reorder"
+    CORRUPT = "corrupt"
+
+
+class Shape(NamedTuple):
+    """What may be said of a kind."""
+
+    instant: bool
+    """At a time."""
+    lasting: bool
+    """For a while."""
+    example: str
+
+
+MACHINES = {
+    Kind.KILL: Shape(instant=True, lasting=True, example="30s:7"),
+    Kind.UNPLUG: Shape(instant=True, lasting=True, example="30s:7"),
+    Kind.PAUSE: Shape(instant=False, lasting=True, example="10s..40s:7"),
+    Kind.PARTITION: Shape(instant=False, lasting=True, example="10s..40s:0-4"),
+    Kind.RESTART: Shape(instant=True, lasting=False, example="60s:7"),
+    Kind.RENUMBER: Shape(instant=True, lasting=False, example="60s:0-4"),
+}
+RATES = {Kind.LOSS: "2%", Kind.DUPLICATE: "10%", Kind.REORDER: "25%", Kind.CORRUPT: "5%"}
+LATENCY_EXAMPLE = "40ms..300ms"
+
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+MOST_NODES = 100_000
+"""Numbers beyond are refused before a range of them takes memory."""
+
+LONGEST = 1000 * 3600.0
+"""Seconds; a float still counts nanoseconds there."""
+
+_TIME = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h)", re.ASCII)
+_RATE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%", re.ASCII)
+_RANGE = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """An instant, or a while (seconds since the run began)."""
+
+    begin: float
+    end: float | None = None
+
+    def __str__(self) -> str:
+        return write_time(self.begin) if self.end is None else f"{write_time(self.begin)}..{write_time(self.end)}"
+
+
+@dataclass(frozen=True, slots=True)
+class MachineFault:
+    """Something happens to nodes."""
+
+    kind: Kind
+    when: When
+    nodes: tuple[int, ...] | None
+    """Ascending; None: all."""
+    towards: tuple[int, ...] | None = None
+    """Of a one-way partition: where nothing gets; None: both ways, from and to all others."""
+    share: tuple[float, float] | None = None
+    """Of a starving process: paused for the first of these seconds in every second of them."""
+
+    def __str__(self) -> str:
+        towards = f">{write_nodes(self.towards)}" if self.towards is not None else ""
+        share = f"@{write_time(self.share[0])}/{write_time(self.share[1])}" if self.share else ""
+        return f"{self.when}:{write_nodes(self.nodes)}{towards}{share}"
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """The network is like this, for a while or for the whole run."""
+
+    kind: Kind
+    when: When | None
+    low: float
+    """A rate (0 to 1), or the shortest latency in seconds."""
+    high: float
+    """The same rate, or the longest latency."""
+
+    def __str__(self) -> str:
+        is_latency = self.kind is Kind.LATENCY
+        value = f"{write_time(self.low)}..{write_time(self.high)}" if is_latency else f"{_plain(self.low * 100)}%"
+        return f"{self.when}:{value}" if self.when else value
+
+
+Fault: TypeAlias = MachineFault | Weather
+
+
+class _MistakeError(ValueError):
+    """The reason; fit to follow "--kill 30s:7: "."""
+
+
+def parse(kind: Kind, text: str) -> Fault:
+    """One fault. Raises UserError."""
+    try:
+        return _machine_fault(kind, text) if kind in MACHINES else _weather(kind, text)
+    except _MistakeError as error:
+        example = MACHINES[kind].example if kind in MACHINES else RATES.get(kind, LATENCY_EXAMPLE)
+        what = f"--{kind} {shorten(text)}: {error}"
+        raise UserError(what, f"write it like --{kind} {example}", ExitCode.USAGE) from None
+
+
+def check_nodes(fault: Fault, nodes: int) -> None:
+    """Raises UserError if it is about a node that a cluster of so many does not have."""
+    if isinstance(fault, Weather):
+        return
+    highest = max([*(fault.nodes or ()), *(fault.towards or ())], default=0)
+    if highest >= nodes:
+        what = f"--{fault.kind} {fault}: there is no node {highest} among {nodes}"
+        raise UserError(what, f"nodes are numbered from 0 to {nodes - 1}; --nodes makes more", ExitCode.USAGE)
+
+
+def parse_time(text: str, option: str) -> float:
+    """Seconds, of another option. Raises UserError."""
+    try:
+        return _time(text)
+    except _MistakeError as error:
+        raise UserError(f"{option}: {error}", f"write it like {option} 90s", ExitCode.USAGE) from None
+
+
+def _time(text: str) -> float:
+    found = _TIME.fullmatch(text)
+    if not found:
+        raise _MistakeError(f"“{shorten(text)}” is no time such as 500ms, 12s, 5m or 1h")
+    seconds = round(float(found[1]) * UNITS[found[2]], 9)
+    if seconds > LONGEST:
+        raise _MistakeError(f"{text} is longer than {write_time(LONGEST)}")
+    return seconds
+
+
+def write_time(seconds: float) -> str:
+    """In the largest unit that needs no fraction, else in milliseconds."""
+    for unit in ("h", "m", "s"):
+        count = seconds / UNITS[unit]
+        if count == int(count) and (count or unit == "s"):
+            return f"{int(count)}{unit}"
+    return f"{_plain(seconds * 1000)}ms"
+
+
+def write_nodes(nodes: tuple[int, ...] | None) -> str:
+    """As ranges: 0-4,9."""
+    if nodes is None:
+        return "all"
+    ranges: list[list[int]] = []
+    for node in nodes:
+        if ranges and node == ranges[-1][-1] + 1:
+            ranges[-1][1:] = [node]
+        else:
+            ranges.append([node])
+    return ",".join("-".join(map(str, edges)) for edges in ranges)
+
+
+def _plain(number: float) -> str:
+    return f"{number:.6f}".rstrip("0").rstrip(".")
+
+
+def _when(text: str) -> When:
+    begin, dots, end = text.partition("..")
+    when = When(_time(begin), _time(end) if dots else None)
+    if when.end is not None and when.end <= when.begin:
+        raise _MistakeError("it ends before it begins")
+    return when
+
+
+def _nodes(text: str) -> tuple[int, ...] | None:
+    if text == "all":
+        return None
+    found: set[int] = set()
+    for part in text.split(","):
+        match = _RANGE.fullmatch(part)
+        if not match:
+            raise _MistakeError(f"“{shorten(part)}” is no node such as 7, no range such as 0-4, and not all")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise _MistakeError(f"the range {part} runs backwards")
+        if last >= MOST_NODES:
+            raise _MistakeError(f"there are never as many as {last} nodes")
+        found.update(range(first, last + 1))
+    return tuple(sorted(found))
+
+
+def _machine_fault(kind: Kind, text: str) -> MachineFault:
+    before, colon, after = text.partition(":")
+    if not colon:
+        raise _MistakeError("it does not say both when and which nodes")
+    when, shape = _when(before), MACHINES[kind]
+    if when.end is None and not shape.instant:
+        raise _MistakeError("it needs a beginning and an end")
+    if when.end is not None and not shape.lasting:
+        raise _MistakeError("it happens at an instant")
+    nodes, arrow, towards = after.partition(">") if kind is Kind.PARTITION else (after, "", "")
+    nodes, at, share = nodes.partition("@") if kind is Kind.PAUSE else (nodes, "", "")
+    who = _nodes(nodes)
+    if kind is Kind.PARTITION and who is None and not arrow:
+        raise _MistakeError("all nodes have no others to be cut off from")
+    return MachineFault(kind, when, who, _nodes(towards) if arrow else None, _share(share) if at else None)
+
+
+def _share(text: str) -> tuple[float, float]:
+    paused, slash, period = text.partition("/")
+    if not slash:
+        raise _MistakeError("a share of time is written like 5s/6s")
+    result = _time(paused), _time(period)
+    if not 0 < result[0] < result[1]:
+        raise _MistakeError("the pause must be shorter than its period")
+    return result
+
+
+def _weather(kind: Kind, text: str) -> Weather:
+    before, colon, value = text.rpartition(":")
+    when = _when(before) if colon else None
+    if when is not None and when.end is None:
+        raise _MistakeError("it needs a beginning and an end")
+    if kind is Kind.LATENCY:
+        low, dots, high = value.partition("..")
+        shortest = _time(low)
+        longest = _time(high) if dots else shortest
+        if longest < shortest:
+            raise _MistakeError("the longest latency is shorter than the shortest")
+        return Weather(kind, when, shortest, longest)
+    found = _RATE.fullmatch(value)
+    if not found or float(found[1]) > 100:
+        raise _MistakeError(f"“{shorten(value)}” is no rate from 0% to 100%")
+    rate = round(float(found[1]) / 100, 8)
+    return Weather(kind, when, rate, rate)
