@@ -5,8 +5,6 @@ Sizes are bytes. "wire N" is section N of the wire's specification, "trust N" of
 
 # -- datagrams -----------------------------------------------------------------------------------------------------
 
-PACKET = 65535
-"""The longest datagram; UDP's own length field (wire 1)."""
 EXPANDED_PACKET = 64 * 1024
 """What all compressed parts of one datagram may expand to together; no honest sender can exceed it (wire 8)."""
 COMPOUND_PARTS = 255

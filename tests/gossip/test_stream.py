@@ -120,6 +120,24 @@ def test_a_recorded_stream_is_written_again_byte_for_byte(vector: vectors.Vector
     assert (receiver.label_header if initiator else b"") + written == data
 
 
+@pytest.mark.parametrize(
+    "vector",
+    [vector for vector in vectors.load("codec") if vector["record"] == "push-pull-header"],
+    ids=lambda vector: vector["id"],
+)
+def test_the_header_of_a_push_pull_is_read_in_both_forms_and_written_in_the_new_one(vector: vectors.Vector) -> None:
+    data, expected = bytes.fromhex(vector["hex"]), vector["expect"]
+    fields, end = dialect.record(data, stream._HEADER_KINDS)
+    states = FULL.states[:1] * expected["Nodes"]
+
+    written = stream.encode(
+        PushPull(states, bytes(expected["UserStateLen"]), expected["Join"]), UNWRAPPED, initiator=True
+    )
+
+    assert ({key.decode(): value for key, value in fields.items()}, end) == (expected, len(data))
+    assert (written[1 : 1 + len(data)] == data) == (not vector["id"].endswith("v055"))
+
+
 @pytest.mark.parametrize("vector", MALFORMED, ids=lambda vector: vector["id"])
 def test_a_malformed_stream_is_treated_as_advised(vector: vectors.Vector) -> None:
     """An error is never answered: whom we cannot read is left alone (trust.md section 7)."""
