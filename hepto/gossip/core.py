@@ -165,8 +165,8 @@ class Gossip:
         except GossipError as error:
             self.counters.refused_error(error)
             return
-        for error in opened.bad:
-            self.counters.refused_error(error)
+        for bad in opened.bad:
+            self.counters.refused_error(bad)
         for message in opened.messages:
             self._messages[type(message)](message, event.source, now)
 

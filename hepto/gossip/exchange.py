@@ -12,7 +12,7 @@ an exchange caused goes straight back to the peer.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hepto.gossip.agenda import Timer
+from hepto.gossip.agenda import OFF, Timer
 from hepto.gossip.codec import encode
 from hepto.gossip.counters import Done
 from hepto.gossip.gossiper import Gossiper, alive_of
@@ -57,7 +57,8 @@ class Exchange:
         self._view = view
         self._gossiper = gossiper
         self._timer = Timer(self._periodic)
-        self._interval = FIRST_INTERVAL
+        self._interval = OFF
+        """Until the schedule's is reached; not used by a node that has not joined anybody."""
         self._calls: dict[int, _Call] = {}
         self._owed: dict[bytes, Timer] = {}
 
@@ -101,6 +102,9 @@ class Exchange:
         node.counters[Done.PUSH_PULLS] += 1
         if not call.full and not call.alone:
             self._owe(message, call.destination, now)
+        if call.alone and not node.members.alone():
+            self._interval = FIRST_INTERVAL
+            self._schedule(now)
         self._gossiper.wake(now)
         call.done(True, now)
 
@@ -137,8 +141,8 @@ class Exchange:
     def _schedule(self, now: float) -> None:
         node = self._node
         longest = push_pull_interval(node.profile.push_pull_interval, len(node.members))
-        node.agenda.set(self._timer, now + min(self._interval * (1 + node.dice.random()), longest))
-        self._interval = FIRST_INTERVAL if node.members.alone() else min(3 * self._interval, longest)
+        node.agenda.set(self._timer, now + min(self._interval, longest) * (0.5 + node.dice.random()))
+        self._interval *= 3
 
     def _message(self, *, join: bool) -> PushPull:
         own = self._node.own

@@ -45,7 +45,7 @@ def meta(number: int, counter: int = 1) -> bytes:
     return encode_meta(Meta(None, EndpointRecord((address(number).ip,), 7947, 7948, counter)))
 
 
-def verify_all(name: bytes, claimed: Meta) -> bool:
+def verify_all(name: bytes, meta: Meta) -> bool:
     """A verifier that finds every signature good."""
     return True
 
@@ -123,7 +123,7 @@ class Cluster:
 
     def converge(self, count: int, seconds: float = 20.0) -> list[Process]:
         """`count` nodes that know each other, numbered from 0."""
-        anchor = f"[{_text(address(0))}]"
+        anchor = text(address(0))
         processes = [self.start(number, *([anchor] if number else [])) for number in range(count)]
         self.run(seconds)
         names = {b"n%d" % number: Status.ALIVE for number in range(count)}
@@ -234,5 +234,10 @@ class Cluster:
             self._later(receiver, Accepted(receiver.streams, source, effect.message), 2 * LATENCY)
 
 
-def _text(where: Address) -> str:
+def text(where: Address) -> str:
+    """As an anchor."""
+    return f"[{_colons(where)}]:{where.port}"
+
+
+def _colons(where: Address) -> str:
     return ":".join(where.ip[at : at + 2].hex() for at in range(0, 16, 2))
