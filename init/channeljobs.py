@@ -13,7 +13,7 @@ import signal
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from init import frames, logread
+from init import frames, linux, logread
 from init.frames import Frame
 
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
@@ -22,7 +22,6 @@ FOLLOW = 0.2
 """Seconds between two looks at a log's end."""
 AFTER_EXIT = 0.5
 """Seconds for what is still in the pipes of a program that has ended: something it left running may keep them open."""
-PYTHON_IGNORES = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 class Job(ABC):
@@ -92,7 +91,7 @@ class Execute(Job):
                 file_actions=actions,
                 setsid=True,
                 setsigmask=(),
-                setsigdef=PYTHON_IGNORES,
+                setsigdef=linux.PERHAPS_IGNORED,
             )
             self._pidfd = os.pidfd_open(self._pid)
         except BaseException:

@@ -151,12 +151,16 @@ def read_signals(descriptor: int) -> list[int]:
     return [struct.unpack_from("=I", data, at)[0] for at in range(0, len(data), _SIGNALFD_SIZE)]
 
 
+PERHAPS_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+"""By Python the first two; the others by whoever started the PID 1 of a container: nohup, a shell in the background."""
+
+
 def default_signals() -> None:
-    """Dispositions and mask as a program expects them: Python ignores SIGPIPE and SIGXFSZ, PID 1 blocks everything.
+    """Dispositions and mask as a program expects them; PID 1 blocks everything.
 
     Not by the module `signal`, which makes an enum of each of 64 signals, between every fork and exec.
     """
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+    for number in PERHAPS_IGNORED:
         _libc.signal(ctypes.c_int(number), None)  # SIG_DFL is 0
     _check(_libc.sigprocmask(_SIG_SETMASK, (ctypes.c_ubyte * 128)(), None))
 

@@ -51,7 +51,7 @@ def forever(world: World) -> Task:
 
 
 class Faulty(Init):
-    """Raises where the file `faults` below the root says: NAME of a stage and how often; or executes itself at a start."""
+    """Raises where the file `faults` below the root says: NAME of a stage, how often. Or executes itself at a start."""
 
     def __init__(self, *arguments: Any):
         super().__init__(*arguments)
