@@ -8,8 +8,8 @@ HEPTO := $(BIN)/hepto
 PYTHON ?= python3
 IMAGE := $(BUILD)/image
 
-# gcc and the headers are for python-prctl, which has no wheel; nft and e2fsck are used by the kernel and VM tiers.
-PACKAGES := ca-certificates cpio e2fsprogs gcc libc6-dev libcap-dev nftables python3-dev python3-venv
+# gcc and the headers are for python-prctl, which has no wheel; mount, ip, nft and e2fsck are used by the other tiers.
+PACKAGES := ca-certificates cpio e2fsprogs gcc iproute2 libc6-dev libcap-dev mount nftables python3-dev python3-venv
 
 .PHONY: help
 help:  ## this list
