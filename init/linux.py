@@ -89,11 +89,6 @@ def reboot(command: int) -> None:
     _check(_libc.reboot(ctypes.c_int(command & 0xFFFFFFFF if command < 1 << 31 else command - (1 << 32))))
 
 
-def sethostname(name: str) -> None:
-    """sethostname(2)."""
-    _socket.sethostname(name)
-
-
 def set_process_name(name: str) -> None:
     """What ps and the kernel's messages call this process (15 bytes)."""
     _check(_libc.prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()), 0, 0, 0))

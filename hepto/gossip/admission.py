@@ -65,7 +65,7 @@ class Admission:
         return Ticket(self, owner, self._bounds.member if member else self._bounds.network)
 
     def take(self, owner: tuple[bool, bytes], count: int, limit: int) -> None:
-        """`count` more bytes are held for `owner`, who may have `limit`. Raises GossipError; nothing is counted then."""
+        """`count` more bytes are held for `owner`, who may have `limit`. Raises GossipError and counts nothing then."""
         if self._held[owner] + count > limit:
             raise GossipError(Reason.STREAM_TOO_LARGE)
         member, _ = owner

@@ -112,7 +112,7 @@ class Broadcast(Event):
 
 @dataclass(frozen=True, slots=True)
 class SetShared(Event):
-    """What every push/pull carries beside the members, e.g. the revocation list. Newest wins by the application's rule."""
+    """What every push/pull carries beside the members, e.g. the revocation list. The application says what is newer."""
 
     data: bytes
 
