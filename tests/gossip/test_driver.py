@@ -248,10 +248,10 @@ class TestFailures:
             port = free_port()
             async with await asyncio.start_server(respond, "::1", port):
                 found = await fail(port)
-            for writer in lines:
-                writer.close()
-                with contextlib.suppress(OSError):
-                    await writer.wait_closed()
+                for writer in lines:  # before the server's own end, which waits for them since Python 3.12
+                    writer.close()
+                    with contextlib.suppress(OSError):
+                        await writer.wait_closed()
             return found
 
         assert asyncio.run(story()) is failure
