@@ -4,24 +4,37 @@ A clock is never read here: `now` is an aware datetime of the agent, which knows
 and a few P-256 operations, milliseconds each. Nothing secret is ever logged or put into an exception.
 """
 
+import dataclasses
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from hepto.address import AddressPlan
 from hepto.errors import UserError
-from hepto.pki import issue, store, verify
+from hepto.pki import admission, fields, issue, register, revocations, store, verify
+from hepto.pki import grant as grants
+from hepto.pki.grant import Grant
 from hepto.pki.issue import Issuer
+from hepto.pki.join import LONGEST_NONCE, Request
+from hepto.pki.joiner import Applicant, Enrolment, Joiner, Renewer
 from hepto.pki.profiles import BY_NAME, Authority, Profile, Subject, held_by
+from hepto.pki.reasons import PkiError
+from hepto.pki.register import Register
+from hepto.pki.revocations import Revocations
+from hepto.pki.signer import Signer
 from hepto.pki.store import Pair
 from hepto.pki.verify import Flaw
+from hepto.values import Secret
 from init.contract import durable
+
+Loaded = TypeVar("Loaded")
 
 RETRY = timedelta(minutes=1)
 """What could not be issued when it was due is tried again after this."""
@@ -44,7 +57,8 @@ class Pki:
 
     def __init__(self, data: str, subject: Subject):
         """`data` is `<data>/<cluster>/<node>`, which must exist; nothing is read or written yet."""
-        self.subject = subject
+        # The signer of a worker's certificates does not know, and would not believe, its configuration.
+        self.subject = subject if subject.master else dataclasses.replace(subject, api_names=())
         self._directory = Path(data) / "pki"
         self._identity_directory = Path(data) / "identity"
         self._pairs: dict[str, Pair] = {}
@@ -57,7 +71,7 @@ class Pki:
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the cluster's CA in hex, the value of `hepto.ca`. Only when `locked`."""
-        return self._authority(Authority.CLUSTER).fingerprint(hashes.SHA256()).hex()
+        return verify.fingerprint(self.authority())
 
     def identity(self, given: ed25519.Ed25519PrivateKey | None = None) -> ed25519.Ed25519PrivateKey:
         """The node's identity key: `given` (credential hepto.identity, never written), the kept one, else a new one."""
@@ -111,11 +125,187 @@ class Pki:
         if self.due(now):
             return now + RETRY
         renewals = [verify.renewal(self._pair(profile).certificate, profile) for profile in held_by(self.subject)]
+        granted = self._granted()
+        if granted is not None:
+            renewals.append(max(now + RETRY, datetime.fromtimestamp(granted.not_after - grants.LIFETIME // 2, UTC)))
         return min(renewals, default=None)
 
     def bootstrap(self, now: datetime) -> Pair:
         """A `system:masters` certificate of twenty minutes. It exists in memory only: never write it to a file."""
         return self._issue(BY_NAME["bootstrap"], now)
+
+    def authority(self) -> x509.Certificate:
+        """The cluster's CA. Only when `locked`."""
+        return self._authority(Authority.CLUSTER)
+
+    def grant(self) -> bytes | None:
+        """This node's grant, if it has one that its CA has signed."""
+        return None if self._granted() is None else self._kept(store.GRANT)
+
+    def grant_due(self, now: datetime, wireguard: bytes) -> bool:
+        """True if a new grant is wanted: there is none, half of its life is over, or `wireguard` (public) is new."""
+        granted = self._granted()
+        return granted is None or granted.wireguard != wireguard or granted.due_at(now.timestamp())
+
+    def master(self) -> tuple[str, bytes] | None:
+        """Name and grant of the master that enrolled this node."""
+        return self._loaded(store.MASTER, store.load_master)
+
+    def keyring(self) -> tuple[Secret, ...] | None:
+        """The gossip keys, primary first, which outrank the configured one; None if this node is not enrolled."""
+        return self._loaded(store.KEYRING, store.load_keyring)
+
+    def keep_keyring(self, keys: tuple[Secret, ...]) -> None:
+        """From now on these are the gossip keys, primary first."""
+        self._keep(store.KEYRING, store.dump_keyring(keys))
+
+    def revocations(self) -> Revocations:
+        """The newest list of revoked grants that was kept; an empty one of version 0 before there is any."""
+        data = self.signed_revocations()
+        return Revocations() if data is None else revocations.read(data)
+
+    def signed_revocations(self) -> bytes | None:
+        """The same as it is distributed."""
+        data = self._kept(store.REVOCATIONS)
+        try:
+            if data is not None:
+                revocations.verify(data, self.authority())
+        except PkiError:  # the next list is as good as any: without one nothing is revoked that we knew of
+            return None
+        return data
+
+    def keep_revocations(self, data: bytes) -> bool:
+        """Keep a list that was heard, if it is newer. False if it is not. Raises PkiError if our CA did not sign it."""
+        if revocations.verify(data, self.authority()).version <= self.revocations().version:
+            return False
+        _write(self._path(store.REVOCATIONS), data)
+        return True
+
+    def new_keys(self, now: datetime) -> Mapping[str, ec.EllipticCurvePrivateKey]:
+        """New keys, in memory, for the certificates that are due: by the profile's name, for one request."""
+        return {entry.profile.name: _new_key() for entry in self.due(now)}
+
+    def joiner(
+        self, identity: ed25519.Ed25519PrivateKey, wireguard: Secret, key: Secret, pin: str | None = None
+    ) -> Joiner:
+        """A join with the gossip key `key`. `pin`: `hepto.ca`. A locked node takes its own CA only."""
+        known = self.authority() if self.locked else None
+        return Joiner(self._applicant(identity, wireguard), key, _new_nonce(), pin=pin, known=known)
+
+    def renewer(self, identity: ed25519.Ed25519PrivateKey, wireguard: Secret, key: Secret) -> Renewer:
+        """A renewal. `key`: the primary gossip key, as far as it is known here. Only when `locked`."""
+        applicant = self._applicant(identity, wireguard)
+        return Renewer(applicant, key, _new_nonce(), known=self.authority(), revoked=self.revocations())
+
+    def enrol(self, enrolment: Enrolment, keys: Mapping[str, ec.EllipticCurvePrivateKey]) -> None:
+        """Keep what a join or a renewal with `keys` brought, the CA last: with it the node is locked to the cluster.
+
+        Raises UserError if the node has belonged to another cluster; nothing is written then.
+        """
+        if self.locked and self.authority() != enrolment.authority:
+            raise UserError(
+                f"the CA offered is {verify.fingerprint(enrolment.authority)}, this node belongs to {self.fingerprint}",
+                "start it on an empty data directory to make it join another cluster",
+            )
+        self._directory.mkdir(0o700, exist_ok=True)
+        for name, certificate in enrolment.certificates.items():
+            pair = Pair(certificate, keys[name])
+            _write(self._path(store.pair_name(BY_NAME[name])), pair.pem())
+            self._pairs[name] = pair
+        self._keep(store.GRANT, enrolment.grant)
+        self._keep(store.MASTER, store.dump_master(enrolment.master_name, enrolment.master))
+        self._keep(store.KEYRING, store.dump_keyring(enrolment.keys))
+        if self.locked:
+            self.keep_revocations(enrolment.revocations)
+        else:
+            self._keep(store.REVOCATIONS, enrolment.revocations)
+        authority = store.certificate_pem(enrolment.authority)
+        self._keep(store.authority_name(Authority.CLUSTER), authority, durable.MODE_PUBLIC)
+
+    def enrol_master(self, identity: ed25519.Ed25519PrivateKey, wireguard: bytes, now: datetime) -> bytes:
+        """The master's own grant, made or renewed when it is due; `wireguard` is public. After `establish`.
+
+        Raises UserError if the cluster's register is damaged, or has another identity under this name.
+        """
+        before = self._register() if self._path(store.REGISTER).exists() else self._first_register()
+        public = identity.public_key().public_bytes_raw()
+        request = Request(self.subject.node, self.subject.role, public, wireguard, {})
+        issuer = self._issuer(Authority.CLUSTER)
+        facts = admission.Facts(self.subject.node, AddressPlan(self.subject.cluster), issuer, admit_by_key=False)
+        after = admission.enrol_master(before, request, facts, now)
+        if after != before:
+            self.keep_register(after)
+        granted = after.nodes[self.subject.node].grant
+        if self._granted() != granted:
+            _write(self._path(store.GRANT), grants.issue(granted, facts.authority, issuer.key))
+        own = self._path(store.GRANT).read_bytes()
+        self._keep(store.MASTER, store.dump_master(self.subject.node, own))
+        return own
+
+    def signer(self, wireguard: Secret, keys: tuple[Secret, ...], *, admit: str) -> Signer:
+        """The signer of this cluster; `wireguard` is private, `keys` the keyring, `admit` the option. After
+        `enrol_master`. What `keep_register` has written is to be handed to it, and `own` and `server_key` when they
+        are renewed.
+        """
+        own = self.grant()
+        assert own is not None, "the master has no grant"
+        return Signer(
+            self.subject,
+            self._issuer(Authority.CLUSTER),
+            own,
+            wireguard,
+            self._register(),
+            keys,
+            admit=admit,
+            server_key=self.server_key(),
+            token=secrets.token_bytes,
+            serial=_new_serial,
+        )
+
+    def server_key(self) -> bytes:
+        """SHA-256 of the public key that the node API's TLS server shows: transcripts hold it."""
+        return fields.digest(store.public_der(self._pair(BY_NAME["node-api"]).key.public_key()))
+
+    def keep_register(self, changed: Register) -> None:
+        """Make the register durable, and the list of revoked grants that it brings. Before any answer that says so."""
+        _write(self._path(store.REGISTER), register.dump(changed))
+        if changed.revoked:
+            self._keep(store.REVOCATIONS, changed.revoked)
+
+    def _first_register(self) -> Register:
+        if self._path(store.GRANT).exists():
+            raise _damaged(self._path(store.REGISTER), "no such file")
+        return Register()
+
+    def _register(self) -> Register:
+        return register.load(self._path(store.REGISTER).read_bytes())
+
+    def _applicant(self, identity: ed25519.Ed25519PrivateKey, wireguard: Secret) -> Applicant:
+        return Applicant(self.subject.cluster, self.subject.node, self.subject.role, identity, wireguard)
+
+    def _granted(self) -> Grant | None:
+        data = self._kept(store.GRANT)
+        try:
+            return None if data is None else grants.verify(data, self.subject.node, self.authority())
+        except PkiError:
+            return None
+
+    def _kept(self, name: str) -> bytes | None:
+        """Content of a file, None if there is none; before the node is locked nothing was kept."""
+        try:
+            return self._path(name).read_bytes() if self.locked else None
+        except FileNotFoundError:
+            return None
+
+    def _loaded(self, name: str, load: Callable[[bytes], Loaded]) -> Loaded | None:
+        data = self._kept(name)
+        try:
+            return None if data is None else load(data)
+        except store.UnreadableError as error:
+            raise _damaged(self._path(name), str(error)) from None
+
+    def _keep(self, name: str, data: bytes, mode: int = durable.MODE_SECRET) -> None:
+        durable.write_if_changed(str(self._path(name)), data, mode)
 
     def _make_cluster(self, now: datetime) -> None:
         """What is made once, the CA's own certificate last: without it the next try makes (or keeps) all of this."""
@@ -143,6 +333,8 @@ class Pki:
         return Pair(issue.leaf(profile, self.subject, key.public_key(), issuer, _new_serial(), now), key)
 
     def _flaw(self, profile: Profile, now: datetime) -> Flaw | None:
+        if not self.locked:
+            return Flaw.MISSING  # what an interrupted join has left is of no use
         try:
             pair = self._pair(profile)
         except FileNotFoundError:
@@ -180,6 +372,10 @@ def _new_key() -> ec.EllipticCurvePrivateKey:
 
 def _new_secretbox_key() -> bytes:
     return secrets.token_bytes(store.SECRETBOX_KEY_BYTES)
+
+
+def _new_nonce() -> bytes:
+    return secrets.token_bytes(LONGEST_NONCE)
 
 
 def _new_serial() -> int:

@@ -11,6 +11,8 @@ from datetime import timedelta
 from enum import Enum
 from ipaddress import IPv6Address
 
+from hepto.values import Role
+
 LOOPBACK = IPv6Address("::1")
 CLUSTER_DOMAIN = "cluster.local"
 
@@ -60,6 +62,13 @@ class Subject:
     """ClusterIP of the apiserver."""
     api_names: tuple[str, ...] = ()
     """Further host names for the apiserver and the node API, from the configuration."""
+
+    @property
+    def role(self) -> Role:
+        """The role that says the same as `master` and `worker`."""
+        if not self.master:
+            return Role.NODE
+        return Role.FULL if self.worker else Role.MASTER
 
     @property
     def uri(self) -> str:

@@ -5,6 +5,10 @@
     pki/PROFILE.pem                                certificate and key in one file, so that one rename replaces both
     pki/service-account.pem, .pub                  signs tokens; masters
     pki/secrets-encryption.json                    key of Secrets in etcd; masters
+    pki/grant, pki/master.json                     the node's grant, and the name and grant of its master
+    pki/keyring.json                               gossip keys of who is enrolled: they outrank the configured one
+    pki/revocations                                the newest list of revoked grants
+    pki/register.json                              who belongs to the cluster; masters
     identity/identity.pem                          the node's Ed25519 key
 
 `ca.crt` is written last of all that is made once: a directory that has it has belonged to a cluster and never makes
@@ -21,12 +25,20 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from hepto.pki.issue import Issuer
 from hepto.pki.profiles import Authority, Profile
+from hepto.values import KEY_SIZES, Secret
 
 SECRETBOX_KEY_BYTES = 32
 SERVICE_ACCOUNT = "service-account.pem"
 SERVICE_ACCOUNT_PUBLIC = "service-account.pub"
 SECRETS_ENCRYPTION = "secrets-encryption.json"
 IDENTITY = "identity.pem"
+GRANT = "grant"
+MASTER = "master.json"
+KEYRING = "keyring.json"
+REVOCATIONS = "revocations"
+REGISTER = "register.json"
+SCHEMA = 1
+"""Of master.json and keyring.json."""
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
@@ -72,6 +84,11 @@ def private_pem(key: PrivateKey) -> bytes:
 def public_pem(key: ec.EllipticCurvePublicKey) -> bytes:
     """A public key as SubjectPublicKeyInfo."""
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def public_der(key: ec.EllipticCurvePublicKey) -> bytes:
+    """A public key as SubjectPublicKeyInfo, binary."""
+    return key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def certificate_pem(certificate: x509.Certificate) -> bytes:
@@ -136,4 +153,51 @@ def secrets_encryption(key: bytes) -> bytes:
         "kind": "EncryptionConfiguration",
         "resources": [{"resources": ["secrets"], "providers": [provider, {"identity": {}}]}],
     }
+    return _json(value)
+
+
+def dump_master(name: str, grant: bytes) -> bytes:
+    """The master that enrolled this node."""
+    return _json({"schema": SCHEMA, "name": name, "grant": grant.hex()})
+
+
+def load_master(data: bytes) -> tuple[str, bytes]:
+    """The reverse. Raises UnreadableError."""
+    match _load_json(data):
+        case {"schema": 1, "name": str(name), "grant": str(grant)}:
+            return name, _from_hex(grant)
+    raise UnreadableError("not a master of this version")
+
+
+def dump_keyring(keys: tuple[Secret, ...]) -> bytes:
+    """Gossip keys, the primary one first."""
+    return _json({"schema": SCHEMA, "keys": [key.reveal().hex() for key in keys]})
+
+
+def load_keyring(data: bytes) -> tuple[Secret, ...]:
+    """The reverse: at least one key. Raises UnreadableError."""
+    match _load_json(data):
+        case {"schema": 1, "keys": [_, *_] as keys} if all(isinstance(key, str) for key in keys):
+            ring = tuple(Secret(_from_hex(key)) for key in keys)
+            if all(len(key.reveal()) in KEY_SIZES for key in ring):
+                return ring
+    raise UnreadableError("not a keyring of this version")
+
+
+def _json(value: object) -> bytes:
     return json.dumps(value, indent=1).encode() + b"\n"
+
+
+def _load_json(data: bytes) -> object:
+    try:
+        value: object = json.loads(data)
+    except (ValueError, RecursionError):
+        raise UnreadableError("not JSON") from None  # which would be quoted, and may be a key
+    return value
+
+
+def _from_hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise UnreadableError("not hex") from None

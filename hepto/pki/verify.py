@@ -10,6 +10,7 @@ from enum import Enum
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hepto.pki.issue import USAGES, alternative_names, subject_name, subject_of
@@ -65,6 +66,11 @@ def signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> boo
     except InvalidSignature:
         return False
     return True
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """SHA-256 in hex: of a cluster's CA it is the value of `hepto.ca`."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
 
 
 def renewal(certificate: x509.Certificate, profile: Profile) -> datetime:
