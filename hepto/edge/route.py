@@ -9,7 +9,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 
 from hepto.edge import netlink
@@ -26,7 +26,8 @@ IFLA_INFO_KIND = 1
 IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS = 29, 8
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS = 1, 2, 8
 IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_TENTATIVE, IFA_F_PERMANENT = 0x02, 0x08, 0x40, 0x80
-RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_TABLE = 1, 4, 5, 6, 7, 15
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_TABLE = 1, 4, 5, 6, 7, 8, 15
+RTAX_LOCK, RTAX_MTU = 1, 2
 RT_TABLE_MAIN = 254
 RTPROT_STATIC = 4
 RTN_UNICAST, RTN_UNREACHABLE = 1, 7
@@ -70,6 +71,8 @@ class Route:
     gateway: IPv6Address | None = None
     source: IPv6Address | None = None
     metric: int = 1024
+    mtu: int | None = None
+    """None: the link's. Set by us it is locked: no Packet Too Big changes it."""
 
 
 def links(kernel: Netlink) -> tuple[Link, ...]:
@@ -120,6 +123,27 @@ def default_routes(kernel: Netlink, index: int) -> tuple[Route, ...]:
     return tuple(route for route in found if route.destination.prefixlen == 0)
 
 
+def routes(kernel: Netlink, index: int) -> tuple[Route, ...]:
+    """The routes of the main table through one link."""
+    body = _ROUTE.pack(socket.AF_INET6, 0, 0, 0, RT_TABLE_MAIN, 0, 0, 0, 0) + attribute(RTA_OIF, _NUMBER.pack(index))
+    return tuple(map(read_route, kernel.dump("routes", RTM_GETROUTE, body)))
+
+
+def unreachable_routes(kernel: Netlink) -> tuple[Route, ...]:
+    """The `unreachable` routes of the main table. The kernel filters by who made them and by their kind."""
+    body = _ROUTE.pack(socket.AF_INET6, 0, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, 0, RTN_UNREACHABLE, 0)
+    found = kernel.dump("routes", RTM_GETROUTE, body)
+    # The kernel gives them the loopback interface; they are compared with what was asked for.
+    return tuple(replace(read_route(item), index=None) for item in found if item.body[7] == RTN_UNREACHABLE)
+
+
+def path_mtu(kernel: Netlink, destination: IPv6Address) -> int:
+    """What the kernel believes to reach a destination in one piece, Packet Too Big messages included; 0: the link's."""
+    body = _ROUTE.pack(socket.AF_INET6, 128, 0, 0, 0, 0, 0, 0, 0) + attribute(RTA_DST, destination.packed)
+    (answer,) = kernel.get(f"route to {destination}", RTM_GETROUTE, body)
+    return read_route(answer).mtu or 0
+
+
 def read_route(message: Message) -> Route:
     """The route of an RTM_NEWROUTE (of a multipath route only what all its hops share)."""
     length = message.body[1]
@@ -131,6 +155,7 @@ def read_route(message: Message) -> Route:
         IPv6Address(gateway) if gateway else None,
         IPv6Address(source) if source else None,
         _number(items.get(RTA_PRIORITY)),
+        _number(attributes(items.get(RTA_METRICS, b"")).get(RTAX_MTU)) or None,
     )
 
 
@@ -201,6 +226,9 @@ def _route_body(route: Route) -> bytes:
         body += attribute(RTA_GATEWAY, route.gateway.packed)
     if route.source is not None:
         body += attribute(RTA_PREFSRC, route.source.packed)
+    if route.mtu is not None:
+        lock = attribute(RTAX_LOCK, _NUMBER.pack(1 << RTAX_MTU))
+        body += attribute(RTA_METRICS, lock + attribute(RTAX_MTU, _NUMBER.pack(route.mtu)))
     return body + attribute(RTA_PRIORITY, _NUMBER.pack(route.metric))
 
 

@@ -1,6 +1,8 @@
 """Links, addresses and routes: what is asked for is what iproute2 sees, and what it makes is what is read."""
 
 import socket
+import subprocess
+from dataclasses import replace
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 
 import pytest
@@ -49,6 +51,37 @@ def test_what_is_asked_for_is_what_iproute2_sees_and_may_be_asked_for_again() ->
             route.remove_route(kernel, route.Route(IPv6Network("fd00::/48")))
             route.remove_address(kernel, index, IPv6Interface("fd00::1/128"))
         assert ip("-6", "route", "show", "type", "unreachable") == []
+
+
+@isolated
+def test_the_mtu_of_a_route_is_set_locked_replaced_and_read() -> None:
+    ip("link", "add", "pods0", "type", "bridge")
+    ip("link", "set", "pods0", "up")
+    ip("address", "add", "fd00::1/128", "dev", "pods0", "nodad")
+    with Netlink(netlink.NETLINK_ROUTE) as kernel:
+        index = route.index_of("pods0")
+        assert index is not None
+        wanted = route.Route(IPv6Network("fd00:0:0:2::/112"), index, source=IPv6Address("fd00::1"))
+        for mtu in (1392, 1280, None, 1300):
+            wanted = replace(wanted, mtu=mtu)
+            route.add_route(kernel, wanted)
+
+            assert [item for item in route.routes(kernel, index) if item.source is not None] == [wanted]
+            argv = ["ip", "-6", "route", "show", "fd00:0:0:2::/112"]  # iproute2 prints locks as text only
+            seen = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+            assert ("mtu" in seen, f"mtu lock {mtu}" in seen) == (mtu is not None, mtu is not None), seen
+            assert route.path_mtu(kernel, IPv6Address("fd00:0:0:2::5")) == (mtu or 0)
+
+
+@isolated
+def test_unreachable_routes_are_read_as_they_were_asked_for() -> None:
+    ip("link", "set", "lo", "up")
+    with Netlink(netlink.NETLINK_ROUTE) as kernel:
+        assert route.unreachable_routes(kernel) == ()
+        wanted = route.Route(IPv6Network("fd00::/48"))
+        route.add_route(kernel, wanted)
+
+        assert route.unreachable_routes(kernel) == (wanted,)
 
 
 @isolated
