@@ -1,0 +1,67 @@
+"""The paths of the node API, and who answers there: a path is a door, and a door is a callable of bytes.
+
+Promises: a door hears only what is a POST of its media type; everything else is closed without an answer and counted
+by reason, and so is what a door refuses with a PeerError or with 401.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from hepto.edge.http_server import Handler, Request, Response
+from hepto.errors import PeerError
+
+HELLO: Final = "/v1/hello"
+JOIN: Final = "/v1/join"
+RENEW: Final = "/v1/renew"
+OPERATOR: Final = "/v1/operator"
+MEDIA_TYPE: Final = "application/msgpack"
+UNPROVEN: Final = 401
+"""The status with which a door says: no answer at all."""
+
+
+class Wrong(StrEnum):
+    """Why no door was opened."""
+
+    PATH = "no-such-path"
+    METHOD = "wrong-method"
+    MEDIA_TYPE = "wrong-media-type"
+    PROOF = "bad-proof"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a door answers; sent when it returns, so what must be durable first is durable by then."""
+
+    status: int
+    body: bytes = field(default=b"", repr=False)
+    reason: str = ""
+    """Of a refusal, to be counted."""
+
+
+Door = Callable[[bytes, bytes], Awaitable[Reply | Response]]
+"""Called with the body and the SHA-256 of the key that the TLS server has shown (SubjectPublicKeyInfo)."""
+
+
+def router(doors: Mapping[str, Door], refused: Callable[[str], None]) -> Handler:
+    """The handler for these paths. `refused` hears the reason of every refusal that is answered."""
+
+    async def handle(request: Request) -> Response:
+        door = doors.get(request.path)
+        if door is None:
+            raise PeerError(Wrong.PATH)
+        if request.method != "POST":
+            raise PeerError(Wrong.METHOD)
+        if request.headers.get("content-type") != MEDIA_TYPE:
+            raise PeerError(Wrong.MEDIA_TYPE)
+        reply = await door(request.body, request.server_key)
+        if isinstance(reply, Response):
+            return reply
+        if reply.status == UNPROVEN:
+            raise PeerError(reply.reason or Wrong.PROOF)
+        if reply.status >= 400:
+            refused(reply.reason or str(reply.status))
+        return Response(reply.status, reply.body, MEDIA_TYPE)
+
+    return handle
