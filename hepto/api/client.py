@@ -10,7 +10,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Final, Protocol, TypeVar
 
@@ -30,6 +30,8 @@ SECONDS: Final = 30.0
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
+MASTER_URI: Final = "hepto:master:"
+NODE_URI: Final = "hepto:node:"
 Keys = Mapping[str, ec.EllipticCurvePrivateKey]
 
 
@@ -67,9 +69,8 @@ class Attempt:
     candidate: Candidate
     failure: Failure
     detail: str = ""
-    status: int = 0
-    """With REJECTED: that of the answer, and what was in it."""
-    body: bytes = field(default=b"", repr=False)
+    cause: PeerError | None = None
+    """What the joiner or renewer said of the answer."""
 
     def __str__(self) -> str:
         return f"{self.candidate} {self.failure.value}" + (f" ({self.detail})" if self.detail else "")
@@ -114,18 +115,29 @@ async def renew(
 ) -> T:
     """The same with the CA known: the server must be `hepto:master:NAME`, and `is_master(NAME)` by its grant.
 
-    Candidates may be masters or any members. Raises NobodyError.
+    Candidates may be masters or any members. A master is asked without the relay's line, so that a node with a key
+    that was retired while it was off finds back. Raises NobodyError.
     """
+    return await _each(candidates, lambda candidate: _renew(candidate, renewer(), keys, membership, is_master))
+
+
+async def _renew(
+    candidate: Candidate, renewer: Asker[T], keys: Keys, membership: Membership, is_master: Callable[[str], bool]
+) -> T:
     assert membership.authority is not None, "who renews knows the CA"
+    async with open_stream(candidate, None, membership) as stream:
+        name = node_of(stream, MASTER_URI, NODE_URI)
+        if MASTER_URI + name in exchange.uris(exchange.certificate_of(stream)):
+            return await _renew_with(stream, renewer, keys, is_master)
+    async with open_stream(candidate, relay.MASTER, membership) as stream:
+        return await _renew_with(stream, renewer, keys, is_master)
 
-    async def one(candidate: Candidate) -> T:
-        async with open_stream(candidate, relay.MASTER, membership) as stream:
-            name = _master(stream)
-            if not is_master(name):
-                raise CallError(Failure.CERTIFICATE, f"{name} has no valid grant of a master")
-            return await _exchange(stream, renewer(), keys, routes.RENEW)
 
-    return await _each(candidates, one)
+async def _renew_with(stream: TlsStream, renewer: Asker[T], keys: Keys, is_master: Callable[[str], bool]) -> T:
+    name = node_of(stream, MASTER_URI)
+    if not is_master(name):
+        raise CallError(Failure.CERTIFICATE, f"{name} has no valid grant of a master")
+    return await _exchange(stream, renewer, keys, routes.RENEW)
 
 
 async def _each(candidates: Sequence[Candidate], ask: Callable[[Candidate], Awaitable[T]]) -> T:
@@ -135,7 +147,7 @@ async def _each(candidates: Sequence[Candidate], ask: Callable[[Candidate], Awai
             async with asyncio.timeout(SECONDS):
                 return await ask(candidate)
         except CallError as error:
-            attempts.append(Attempt(candidate, error.failure, error.detail, error.status, error.body))
+            attempts.append(Attempt(candidate, error.failure, error.detail, error.cause))
         except TimeoutError:
             attempts.append(Attempt(candidate, Failure.SILENT))
         except OSError as error:
@@ -150,31 +162,30 @@ async def _join(candidate: Candidate, joiner: Asker[T], keys: Keys, membership: 
 
 async def _exchange(stream: TlsStream, asker: Asker[T], keys: Keys, path: str) -> T:
     caller = Caller(stream)
+    status = 0
     try:
         status, body = await caller.post(routes.HELLO, asker.hello())
-        _check(status, body)
-        asker.hello_answered(body)
-        status, body = await caller.post(path, asker.request(exchange.server_key(stream), keys))
-        _check(status, body)
-        return asker.answered(body)
+        if status < 300:
+            asker.hello_answered(body)
+            status, body = await caller.post(path, asker.request(exchange.server_key(stream), keys))
+            if body:  # a refusal is authenticated, too
+                return asker.answered(body)
     except PeerError as error:
-        raise CallError(Failure.BAD_ANSWER, str(error)) from None
-
-
-def _check(status: int, body: bytes) -> None:
-    if status >= 300:
-        raise CallError(Failure.REJECTED, f"status {status}", status, body)
+        failure = Failure.REJECTED if status >= 400 else Failure.BAD_ANSWER
+        raise CallError(failure, shorten(str(error)), error) from None
+    raise CallError(Failure.REJECTED, f"status {status}")
 
 
 @asynccontextmanager
-async def open_stream(candidate: Candidate, target: str, membership: Membership) -> AsyncIterator[TlsStream]:
-    """TLS with `target` (relay.MASTER, or a node's name) by way of `candidate`, whichever it is itself.
+async def open_stream(candidate: Candidate, target: str | None, membership: Membership) -> AsyncIterator[TlsStream]:
+    """TLS with `target` (relay.MASTER, or a node's name) by way of `candidate`; None: with the candidate itself.
 
     With the CA known the server is verified by it. Raises CallError, OSError.
     """
     plain = await _connect(candidate)
     try:
-        await _ask_relay(plain, candidate, target, membership)
+        if target is not None:
+            await _ask_relay(plain, candidate, target, membership)
         authority = membership.authority
         context = exchange.anyone() if authority is None else exchange.cluster(authority, clock=membership.clock)
         stream = TlsStream(plain, context)
@@ -245,11 +256,6 @@ async def _diagnose(candidate: Candidate, cluster: str) -> CallError:
     if issuer != f"hepto ca {cluster}"[:64]:
         return CallError(Failure.ANOTHER_CLUSTER, shorten(issuer.removeprefix("hepto ca ")))
     return CallError(Failure.WRONG_KEY)
-
-
-def _master(stream: TlsStream) -> str:
-    """The name of the master that has answered. Raises CallError."""
-    return node_of(stream, "hepto:master:")
 
 
 def node_of(stream: TlsStream, *prefixes: str) -> str:

@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hepto.api.routes import MEDIA_TYPE
 from hepto.edge.http_server import key_hash
 from hepto.edge.streams import TlsStream
+from hepto.errors import PeerError
+from hepto.given import shorten
 
 MAX_HEAD: Final = 16 * 1024
 MAX_BODY: Final = 4 << 20
@@ -44,12 +46,11 @@ class Failure(StrEnum):
 class CallError(Exception):
     """No answer that helps, for a named reason."""
 
-    def __init__(self, failure: Failure, detail: str = "", status: int = 0, body: bytes = b""):
+    def __init__(self, failure: Failure, detail: str = "", cause: PeerError | None = None):
         super().__init__(f"{failure.value}: {detail}" if detail else failure.value)
         self.failure = failure
         self.detail = detail
-        self.status = status
-        self.body = body
+        self.cause = cause
 
 
 def anyone() -> ssl.SSLContext:
@@ -151,5 +152,5 @@ class Caller:
                     raise CallError(Failure.CLOSED)
                 self._machine.receive_data(data)
         except h11.RemoteProtocolError as error:
-            raise CallError(Failure.NOT_HEPTO, str(error)) from None
+            raise CallError(Failure.NOT_HEPTO, shorten(str(error))) from None
         return event

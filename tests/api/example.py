@@ -86,7 +86,7 @@ class Signer:
     async def request(self, body: bytes, server_key: bytes) -> Reply:
         if body != b"nonce for key" + server_key:
             return Reply(401, reason="join-bad-mac")
-        return Reply(self.status, b"welcome", "name-taken" if self.status >= 400 else "")
+        return Reply(200, b"welcome") if self.status == 200 else Reply(self.status, b"no", "name-taken")
 
     def doors(self) -> dict[str, Door]:
         return {"/v1/hello": self.hello, "/v1/join": self.request, "/v1/renew": self.request}
@@ -112,4 +112,6 @@ class Asker:
         return self.nonce + server_key
 
     def answered(self, body: bytes) -> str:
+        if body == b"no":
+            raise PeerError("name-taken", "hepto node replace")
         return body.decode()

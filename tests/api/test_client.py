@@ -123,11 +123,16 @@ def test_nobody_there_is_told() -> None:
 def test_a_refusal_keeps_the_master_s_words(tmp_path: Path) -> None:
     async def story() -> None:
         async with serving(certificate(tmp_path), Signer(409).doors(), Relay(MAC, here)) as (candidate, server):
-            with pytest.raises(NobodyError) as caught:
-                await ask(candidate)
-            (attempt,) = caught.value.attempts
-            assert (attempt.failure, attempt.status, attempt.body) == (Failure.REJECTED, 409, b"welcome")
+            assert await reason(ask(candidate)) == (Failure.REJECTED, "name-taken: hepto node replace")
             assert server.refused == {"name-taken": 1}
+
+    asyncio.run(story())
+
+
+def test_a_node_with_a_retired_key_renews_with_a_master(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with serving(certificate(tmp_path), Signer().doors(), Relay(MAC, here)) as (candidate, _):
+            assert await renewed(candidate, membership(CLUSTER.certificate, Mac(b"retired"))) == "welcome"
 
     asyncio.run(story())
 
@@ -165,7 +170,7 @@ def test_a_renewal_wants_a_master_of_the_cluster(
 ) -> None:
     async def story() -> None:
         pem = certificate(tmp_path, master=master)
-        async with serving(pem, Signer().doors(), Relay(MAC, here)) as (candidate, _):
+        async with serving(pem, Signer().doors(), Relay(MAC, here)) as (candidate, _):  # the node lies: "here"
             asking = renewed(candidate, membership(ca.certificate), masters)
             if expected is None:
                 assert await asking == "welcome"
