@@ -248,7 +248,7 @@ class _Conversation:
             while True:
                 match await self._event():
                     case h11.Request() as head:
-                        self._check_length(head)
+                        self._check(head)
                     case h11.Data(data=piece):
                         body += piece
                     case h11.EndOfMessage():
@@ -260,8 +260,10 @@ class _Conversation:
         method, path = head.method.decode("ascii"), head.target.decode("ascii")
         return Request(method, path, headers, bytes(body), self._source, self._server_key)
 
-    def _check_length(self, head: h11.Request) -> None:
-        """What is announced as too much is not waited for."""
+    def _check(self, head: h11.Request) -> None:
+        """What is announced as too much is not waited for; h11 takes any version that has two digits."""
+        if head.http_version not in (b"1.0", b"1.1"):
+            raise PeerError(Refusal.NOT_HTTP)
         announced = dict(head.headers).get(b"content-length", b"0")
         if int(announced) > self._ticket.limit:
             raise PeerError(Refusal.TOO_LARGE)

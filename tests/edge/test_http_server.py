@@ -1,0 +1,502 @@
+"""The HTTPS server against peers who behave, and who do not: real sockets on the loopback device."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import IPv6Address
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hepto.edge import http_server
+from hepto.edge.http_server import Certificate, Handler, HttpServer, Request, Response, Ticket, key_hash
+from hepto.edge.streams import PlainStream, TlsStream, connect, listen
+from hepto.errors import PeerError
+from hepto.gossip.admission import Admission, Bounds
+from hepto.pki import store
+from init.contract import durable
+from tests.pki.example import authority, pair
+
+NOW = datetime.now(UTC)
+ISSUER = authority(now=NOW)
+LOOPBACK = IPv6Address("::1")
+POST = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+SECONDS = 5.0
+
+
+async def echo(request: Request) -> Response:
+    if request.path == "/refuse":
+        raise PeerError("refused-by-handler")
+    if request.path == "/bug":
+        raise OSError("the disk is full")
+    return Response(404 if request.path == "/nowhere" else 200, request.method.encode() + b" " + request.body)
+
+
+@dataclass
+class Site:
+    """A server, and what it has refused."""
+
+    port: int
+    task: "asyncio.Task[None]"
+    first_refusal: "asyncio.Future[str]"
+    refused: list[str] = field(default_factory=list)
+    seen: list[Request] = field(default_factory=list)
+
+    async def plain(self) -> PlainStream:
+        return await connect(LOOPBACK, self.port)
+
+    async def tls(self) -> TlsStream:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        stream = TlsStream(await self.plain(), context)
+        await stream.handshake()
+        return stream
+
+    async def ask(self, data: bytes) -> bytes:
+        """All that comes back for this."""
+        stream = await self.tls()
+        with contextlib.closing(stream):
+            await stream.write(data)
+            return await rest(stream)
+
+
+async def rest(stream: TlsStream | PlainStream) -> bytes:
+    answer = b""
+    with contextlib.suppress(ConnectionError):
+        while piece := await stream.read():
+            answer += piece
+    return answer
+
+
+@contextlib.asynccontextmanager
+async def site(
+    directory: Path,
+    handler: Handler = echo,
+    bounds: Bounds = Bounds(),  # noqa: B008 (frozen)
+    *,
+    seconds: float = SECONDS,
+    plain: Callable[[PlainStream, Ticket], Awaitable[bool]] | None = None,
+) -> AsyncIterator[Site]:
+    pem = directory / "server.pem"
+    if not pem.exists():
+        durable.write(str(pem), pair("node-api", ISSUER, now=NOW).pem())
+    refused: list[str] = []
+    seen: list[Request] = []
+
+    first: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    def refuse(reason: str, _: IPv6Address) -> None:
+        refused.append(reason)
+        if not first.done():
+            first.set_result(reason)
+
+    async def handle(request: Request) -> Response:
+        seen.append(request)
+        return await handler(request)
+
+    server = HttpServer(
+        Certificate(str(pem)).current,
+        handle,
+        Admission(lambda _: False, bounds),
+        refused=refuse,
+        plain=plain,
+        seconds=seconds,
+    )
+    listener = listen(0, "::1")
+    task: asyncio.Task[None] = asyncio.create_task(server.serve(listener))
+    try:
+        yield Site(listener.getsockname()[1], task, first, refused, seen)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def run(story: Callable[[], Awaitable[None]]) -> None:
+    async def limited() -> None:
+        async with asyncio.timeout(30):
+            await story()
+
+    asyncio.run(limited())
+
+
+def test_a_request_is_answered_and_the_handler_knows_from_whom_and_with_which_key(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as server:
+            answer = await server.ask(b"POST /echo HTTP/1.0\r\nHost: a\r\nX-One: 1\r\nContent-Length: 3\r\n\r\nabc")
+            (request,) = server.seen
+
+            assert answer.startswith(b"HTTP/1.1 200 \r\n")
+            assert answer.endswith(b"\r\n\r\nPOST abc")
+            assert (request.peer, request.headers["x-one"]) == (LOOPBACK, "1")
+            certificate = store.load_pair((tmp_path / "server.pem").read_bytes()).certificate
+            assert request.server_key == key_hash(certificate)
+            assert server.refused == []
+
+    run(story)
+
+
+@pytest.mark.parametrize("step", [1, 5, 10_000], ids=["byte by byte", "in pieces", "whole"])
+def test_requests_are_read_however_they_come(tmp_path: Path, step: int) -> None:
+    data = (
+        POST % 3
+        + b"abc"
+        + b"POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n0\r\n\r\n"
+    )
+
+    async def story() -> None:
+        async with site(tmp_path) as server:
+            stream = await server.tls()
+            with contextlib.closing(stream):
+                for index in range(0, len(data), step):
+                    await stream.write(data[index : index + step])
+                answer = await rest(stream)
+
+            assert [request.body for request in server.seen] == [b"abc", b"de"]
+            assert answer.count(b"HTTP/1.1 ") == 2
+            assert b"HTTP/1.1 404 " in answer
+            assert b"Connection: close" in answer
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\x16\x03\x01\x00\x05hello", "not-tls"),
+        (b"\x16" + bytes(200), "not-tls"),
+        (b"GET / HTTP/1.1\r\n\r\n", "not-tls"),
+        (b"\x00", "not-tls"),
+    ],
+    ids=["garbage that looks like TLS", "zeros", "HTTP in clear", "one byte"],
+)
+def test_who_speaks_no_tls_gets_no_byte(tmp_path: Path, data: bytes, reason: str) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as server:
+            stream = await server.plain()
+            with contextlib.closing(stream):
+                await stream.write(data)
+                assert await rest(stream) == b""
+            assert server.refused == [reason]
+            assert (await server.ask(POST % 0 + POST % 0 + b"\0")).startswith(b"HTTP/1.1 200")
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\0\0\0\0\r\n\r\n", "not-http"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "not-http"),
+        (b"POST / HTTP/1.1\r\nX: " + b"a" * 20_000, "not-http"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", "not-http"),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n", "request-too-large"),
+        (
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nfffffff\r\n" + b"a" * 70_000,
+            "stream-too-large",
+        ),
+        (b"POST /refuse HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", "refused-by-handler"),
+    ],
+    ids=["zeros", "HTTP/2", "endless head", "two lengths", "announced too large", "too large", "the handler's refusal"],
+)
+def test_who_breaks_a_rule_is_closed_without_an_answer(tmp_path: Path, data: bytes, reason: str) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as server:
+            stream = await server.tls()
+            with contextlib.closing(stream):
+                with contextlib.suppress(ConnectionError):
+                    await stream.write(data)
+                assert await rest(stream) == b""
+            assert server.refused == [reason]
+
+    run(story)
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.binary(max_size=400), encrypted=st.booleans())
+def test_no_bytes_end_the_server(tmp_path_factory: pytest.TempPathFactory, data: bytes, encrypted: bool) -> None:
+    directory = tmp_path_factory.getbasetemp()
+
+    async def story() -> None:
+        async with site(directory) as server:
+            stream = await server.tls() if encrypted else await server.plain()
+            with contextlib.closing(stream), contextlib.suppress(ConnectionError):
+                await stream.write(data)
+            assert not server.task.done()
+            assert (await server.ask(b"GET / HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 200")
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    "data", [None, b"", b"\x16\x03\x01"], ids=["after the handshake", "before the first byte", "in the handshake"]
+)
+def test_who_is_too_slow_is_closed(tmp_path: Path, data: bytes | None) -> None:
+    async def story() -> None:
+        async with site(tmp_path, seconds=0.3) as server:
+            stream = await server.tls() if data is None else await server.plain()
+            with contextlib.closing(stream):
+                await stream.write((POST % 3)[:-1] if data is None else data)
+                assert await rest(stream) == b""
+            assert server.refused == ["too-slow"]
+
+    run(story)
+
+
+def test_a_byte_now_and_then_does_not_win_time(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path, seconds=0.3) as server:
+            stream = await server.tls()
+            with contextlib.closing(stream), contextlib.suppress(ConnectionError):
+                while not server.refused:
+                    await stream.write(b"P")
+                    await asyncio.sleep(0.01)
+            assert server.refused == ["too-slow"]
+
+    run(story)
+
+
+def test_who_says_all_at_once_and_closes_his_side_is_still_answered(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as server:
+            plain = await server.plain()
+            stream = TlsStream(plain, _anyone())
+            with contextlib.closing(plain):
+                await stream.handshake()
+                await stream.write(POST % 3 + b"abc")
+                plain.end()
+                assert (await rest(stream)).endswith(b"POST abc")
+            assert server.refused == []
+
+    run(story)
+
+
+@pytest.mark.parametrize("data", [POST % 9 + b"abc", b"POST /e"], ids=["body", "head"])
+def test_half_a_request_is_none(tmp_path: Path, data: bytes) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as server:
+            plain = await server.plain()
+            stream = TlsStream(plain, _anyone())
+            with contextlib.closing(plain):
+                await stream.handshake()
+                await stream.write(data)
+                plain.end()
+                assert await rest(stream) == b""
+            assert server.seen == []
+            assert server.refused == ["not-http"]
+
+    run(story)
+
+
+def _anyone() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def test_who_goes_in_the_middle_is_counted_and_forgotten(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as server:
+            plain = await server.plain()
+            await TlsStream(plain, _anyone()).handshake()
+            plain._line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with a reset
+            plain.close()
+            assert await server.first_refusal == "cut-short"
+
+    run(story)
+
+
+def test_older_tls_is_refused(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as server:
+            context = _anyone()
+            context.maximum_version = ssl.TLSVersion.TLSv1_2
+            plain = await server.plain()
+            with contextlib.closing(plain), pytest.raises(OSError):
+                await TlsStream(plain, context).handshake()
+
+    run(story)
+
+
+def test_a_renewed_certificate_is_shown_to_the_next_and_a_bad_file_changes_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as server:
+
+            async def shown() -> bytes:
+                stream = await server.tls()
+                with contextlib.closing(stream):
+                    await stream.write(POST % 0)
+                    await stream.read()
+                    return stream.certificate
+
+            before = await shown()
+            durable.write(str(tmp_path / "server.pem"), pair("node-api", ISSUER, now=NOW).pem())
+            after = await shown()
+            durable.write(str(tmp_path / "server.pem"), b"nothing")
+
+            assert before != after
+            assert await shown() == after
+            assert server.seen[0].server_key != server.seen[1].server_key
+
+    run(story)
+
+
+def test_without_a_certificate_it_does_not_begin(tmp_path: Path) -> None:
+    async def story() -> None:
+        (tmp_path / "server.pem").write_bytes(b"nothing")
+        async with site(tmp_path) as server:
+            with pytest.raises((OSError, ValueError)):
+                await server.task
+
+    run(story)
+
+
+def test_a_defect_of_the_handler_ends_the_server(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path) as server:
+            assert await server.ask(b"POST /bug HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n") == b""
+            with pytest.raises(ExceptionGroup) as caught:
+                await server.task
+            assert "the disk is full" in str(caught.value.exceptions)
+
+    run(story)
+
+
+def test_one_network_has_few_connections_and_others_keep_theirs(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with site(tmp_path, bounds=Bounds(streams_of_one=2)) as server:
+            one, other, third = await server.tls(), await server.tls(), await server.plain()
+            assert await rest(third) == b""
+            assert server.refused == ["too-many-streams"]
+            one.close()
+            other.close()
+            third.close()
+
+    run(story)
+
+
+class Pieces:
+    """A long answer that says when it was closed."""
+
+    def __init__(self, count: int | None):
+        self.count = count
+        self.closed = asyncio.Event()
+
+    async def give(self) -> AsyncIterator[bytes]:
+        try:
+            for number in range(self.count or 1):
+                yield b"piece %d\n" % number
+            if self.count is None:
+                await asyncio.get_running_loop().create_future()
+        finally:
+            self.closed.set()
+
+
+def test_a_long_answer_comes_piece_by_piece(tmp_path: Path) -> None:
+    async def story() -> None:
+        pieces = Pieces(3)
+
+        async def handler(_: Request) -> Response:
+            return Response(200, pieces.give())
+
+        async with site(tmp_path, handler) as server:
+            answer = await server.ask(POST % 0)
+
+            assert b"Transfer-Encoding: chunked" in answer
+            assert [line for line in answer.split(b"\r\n") if line.startswith(b"piece")] == [
+                b"piece 0\n",
+                b"piece 1\n",
+                b"piece 2\n",
+            ]
+            assert answer.endswith(b"\r\n0\r\n\r\n")
+            assert pieces.closed.is_set()
+
+    run(story)
+
+
+def test_a_long_answer_ends_when_its_reader_goes(tmp_path: Path) -> None:
+    async def story() -> None:
+        pieces = Pieces(None)
+
+        async def handler(_: Request) -> Response:
+            return Response(200, pieces.give())
+
+        async with site(tmp_path, handler) as server:
+            stream = await server.tls()
+            await stream.write(POST % 0)
+            answer = b""
+            while b"piece" not in answer:
+                answer += await stream.read()
+            assert not pieces.closed.is_set()
+            stream.close()
+            await pieces.closed.wait()
+            assert not server.task.done()
+
+    run(story)
+
+
+def test_a_defect_in_a_long_answer_ends_the_server(tmp_path: Path) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"one"
+        raise ValueError("a defect")
+
+    async def handler(_: Request) -> Response:
+        return Response(200, broken())
+
+    async def story() -> None:
+        async with site(tmp_path, handler) as server:
+            await server.ask(POST % 0)
+            with pytest.raises(ExceptionGroup):
+                await server.task
+
+    run(story)
+
+
+def test_who_does_not_take_his_answer_is_closed(tmp_path: Path) -> None:
+    async def handler(_: Request) -> Response:
+        return Response(200, bytes(64 << 20))
+
+    async def story() -> None:
+        async with site(tmp_path, handler, seconds=0.3) as server:
+            stream = await server.tls()
+            await stream.write(POST % 0)
+            assert await server.first_refusal == "too-slow"
+            stream.close()
+
+    run(story)
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_what_is_not_tls_goes_to_whom_it_is_for(tmp_path: Path, goes_on: bool) -> None:
+    async def plain(stream: PlainStream, ticket: Ticket) -> bool:
+        assert await stream.read(1) + await stream.read(1) + await stream.read(6) == b"before"
+        await stream.write(b"now")
+        return goes_on
+
+    async def story() -> None:
+        async with site(tmp_path, plain=plain) as server:
+            under = await server.plain()
+            await under.write(b"before")
+            assert await under.read() == b"now"
+            if goes_on:
+                stream = TlsStream(under, _anyone())
+                await stream.handshake()
+                await stream.write(b"GET / HTTP/1.0\r\n\r\n")
+                assert (await rest(stream)).startswith(b"HTTP/1.1 200")
+            else:
+                assert await under.read() == b""
+            under.close()
+
+    run(story)
+
+
+def test_every_refusal_has_a_test() -> None:
+    text = Path(__file__).read_text() + (Path(__file__).parent.parent / "api/test_relay.py").read_text()
+
+    assert [reason for reason in http_server.Refusal if f'"{reason}"' not in text] == []
