@@ -19,7 +19,7 @@ from hepto.address import AddressPlan
 from hepto.errors import ExitCode, UserError
 from hepto.given import DEFAULT, Given, Source, SourceKind, printable, shorten
 from hepto.options import Option
-from hepto.values import Anchor, BadValue, Mirror, Port, Role, Secret
+from hepto.values import Anchor, BadValue, Login, Mirror, Port, Role, Secret
 
 LONGEST_VALUE = 4096
 """Bytes. Longer than the kernel's whole command line; a list of keys fits many times."""
@@ -79,6 +79,7 @@ class Config:
     api_names: tuple[str, ...]
     open: tuple[Port, ...]
     registry_mirrors: tuple[Mirror, ...]
+    registry_credentials: tuple[Login, ...]
     data_disk: str | None
     gossip_compat: str
     insecure: bool
@@ -293,6 +294,10 @@ def _contradictions(config: Config) -> Iterator[Mistake]:
         if ports[name] == config.port:
             what = f"hepto.{name} and hepto.port are both {config.port}"
             yield Mistake(f"hepto.{name}", what, "choose different ports")
+    hosts = [login.host for login in config.registry_credentials]
+    for host in sorted({host for host in hosts if hosts.count(host) > 1}):
+        what = f"hepto.registry-credentials has several for {host}"
+        yield Mistake("hepto.registry-credentials", what, "give one for each host")
     if config.ip and config.gw:
         inside = config.gw in config.ip.network and config.gw != config.ip.ip
         if not inside and not config.gw.is_link_local:

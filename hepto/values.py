@@ -101,6 +101,15 @@ class Mirror:
 
 
 @dataclass(frozen=True)
+class Login:
+    """User and password (or token) for a registry, or for a mirror, at `host`, which may have a port."""
+
+    host: str
+    user: str
+    password: Secret
+
+
+@dataclass(frozen=True)
 class Kind(Generic[T]):
     """One kind of value."""
 
@@ -322,6 +331,19 @@ def _render_mirror(mirror: Mirror) -> str:
     return f"{mirror.host}={mirror.url}"
 
 
+def _parse_login(text: str) -> Login:
+    host, equals, pair = text.partition("=")
+    user, colon, password = pair.partition(":")  # a user name has no colon (RFC 7617), a password may
+    if not equals or not colon or not user or not password:
+        raise BadValue("not HOST=USER:PASSWORD (for a password with a comma use an access token)")
+    literal = re.fullmatch(r"\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?", host)
+    return Login(host if literal else _parse_registry(host), user, Secret(password.encode()))
+
+
+def _render_login(login: Login) -> str:
+    return f"{login.host}={login.user}:{login.password.reveal().decode()}"
+
+
 def _parse_key(text: str) -> Secret:
     if len(text) in (32, 48, 64) and re.fullmatch(r"[0-9A-Fa-f]+", text):
         return Secret(bytes.fromhex(text))
@@ -366,6 +388,7 @@ PORT = Kind(_parse_port_number, str, "PORT", "a number from 1 to 65535")
 OPEN_PORT = Kind(_parse_open_port, _render_open_port, "tcp/PORT|udp/PORT", "tcp/PORT or udp/PORT")
 ANCHOR = Kind(_parse_anchor, _render_anchor, "HOST[:PORT]", "a host name or an IPv6 address, with or without a port")
 MIRROR = Kind(_parse_mirror, _render_mirror, "REGISTRY=MIRROR", "REGISTRY=MIRROR")
+LOGIN = Kind(_parse_login, _render_login, "HOST=USER:PASSWORD", "HOST=USER:PASSWORD")
 KEY = Kind(_parse_key, _render_key, "KEY", "16, 24 or 32 bytes in hex or base64")
 SECRET_TEXT = Kind(_parse_secret_text, _render_secret_text, "TEXT", "text")
 FINGERPRINT = Kind(_parse_fingerprint, str, "SHA256", "a SHA-256 in hex: 64 digits")

@@ -267,6 +267,14 @@ class TestSecrets:
         assert "horse" not in printed
         assert self.HORSE not in printed
 
+    @pytest.mark.parametrize("value", ["horse", "ghcr.io=me:horse", "ghcr.io=me:horse,ghcr.io=you:horse", "a=b:horse,c"])
+    def test_no_finding_shows_a_password(self, value: str) -> None:
+        resolution = resolve([KEY, Given("registry-credentials", value.encode(), SMBIOS)])
+
+        printed = f"{resolution} {resolution.warnings} {resolution.config and resolution.config.shown()}"
+        assert "horse" not in printed
+        assert bool(resolution.mistakes) == (value != "ghcr.io=me:horse")
+
     def test_a_secret_on_the_kernel_command_line_is_taken_with_a_warning(self) -> None:
         resolution = resolve(cmdline(key="00" * 32))
 

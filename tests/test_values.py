@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hepto import values
 from hepto.options import OPTIONS
-from hepto.values import Anchor, BadValue, Kind, Mirror, Port, Role, Secret
+from hepto.values import Anchor, BadValue, Kind, Login, Mirror, Port, Role, Secret
 
 KEYS = st.sampled_from(values.KEY_SIZES).flatmap(lambda size: st.binary(min_size=size, max_size=size)).map(Secret)
 LABELS = st.from_regex(values.LABEL, fullmatch=True)
@@ -87,6 +87,8 @@ def test_any_text_is_read_or_refused_with_a_reason_and_what_was_read_is_stable(o
         (values.DIRECTORY, "/srv//hepto/", Path("/srv/hepto")),
         (values.MIRROR, "docker.io=mirror.example.org/v2/", Mirror("docker.io", "https://mirror.example.org/v2")),
         (values.MIRROR, "a.io:5000=http://[2001:db8::1]:80", Mirror("a.io:5000", "http://[2001:db8::1]:80")),
+        (values.LOGIN, "Ghcr.io=me:a:b=c", Login("ghcr.io", "me", Secret(b"a:b=c"))),
+        (values.LOGIN, "[2001:db8::1]:80=me:x", Login("[2001:db8::1]:80", "me", Secret(b"x"))),
         (values.SWITCH, "On", True),
         (values.SWITCH, "0", False),
         (values.many(values.ADDRESS, ""), "2001:db8::1, fe80::1", (IPv6Address("2001:db8::1"), IPv6Address("fe80::1"))),
@@ -103,6 +105,9 @@ def test_spellings_that_users_have(kind: Kind[Any], text: str, value: object) ->
         (values.KEY, "00" * 20, "30 bytes long"),  # not a length of hex keys, so it is base64
         (values.KEY, "AAAA", "3 bytes long"),
         (values.KEY, "00" * 16 + "\n", "neither hex"),
+        (values.LOGIN, "ghcr.io=horse", "not HOST=USER:PASSWORD"),
+        (values.LOGIN, "ghcr.io=:horse", "not HOST=USER:PASSWORD"),
+        (values.LOGIN, "192.0.2.1=me:horse", "IPv6 only"),
         (values.LABEL_NAME, "One", "capital letters"),
         (values.LABEL_NAME, "-one", "small letters"),
         (values.LABEL_NAME, "a" * 64, "1 to 63"),

@@ -1,12 +1,16 @@
 """containerd with crun: pods outlive it, so only its main process is stopped; shims are in /hepto/shims.
 
 The streaming server (exec, logs) listens on 127.0.0.1 unless told otherwise. Snapshotters that need a program or a
-device of their own are off. Registries are files below a directory, read at each pull.
+device of their own are off. Registries are files below a directory, read at each pull: those that hold credentials are
+for root only, but whatever they open is open to every pod of the node.
 """
 
+import base64
+import json
+
 from hepto.kube import memory
-from hepto.kube.files import MODE_PUBLIC, Directory, File, KubePlan, restart_key
-from hepto.kube.parameters import KubeParameters, Mirror, rendered
+from hepto.kube.files import MODE_PUBLIC, MODE_SECRET, Directory, File, KubePlan, restart_key
+from hepto.kube.parameters import Credential, KubeParameters, Mirror, rendered
 from init.contract import paths
 from init.contract.service import Ready, ReadyKind, Scope, Service, Stop
 
@@ -17,6 +21,8 @@ SANDBOX_IMAGE = "localhost/hepto/pause:1"
 SHIMS = paths.CGROUP_SHIMS.removeprefix(paths.CGROUPS)
 CNI_BINARIES = ("/opt/cni/bin", "/usr/lib/cni")
 CNI_CONFIGURATIONS = "/etc/cni/net.d"
+SERVERS = {"docker.io": "registry-1.docker.io"}
+"""Where a registry's server is not the host in the names of its images."""
 
 DISABLED = (
     "io.containerd.differ.v1.erofs",
@@ -76,7 +82,7 @@ def plan(parameters: KubeParameters) -> KubePlan:
         oom_score_adj=memory.NEEDS["containerd"].oom,
         restart_key=restart_key(file),
     )
-    hosts = tuple(registry(mirror) for mirror in parameters.mirrors)
+    hosts = registries(parameters.mirrors, parameters.credentials)
     directories = (REGISTRIES, *(file.path.rpartition("/")[0] for file in hosts))
     return KubePlan(
         directories=tuple(Directory(path) for path in directories),
@@ -99,12 +105,43 @@ def configuration() -> File:
     return File(CONFIG, text.encode(), MODE_PUBLIC)
 
 
-def registry(mirror: Mirror) -> File:
-    """hosts.toml of one registry: its mirror, which only resolves and pulls; containerd falls back to the registry."""
-    url = mirror.mirror if "://" in mirror.mirror else f"https://{mirror.mirror}"
-    text = f'[host."{url}"]\n  capabilities = ["pull", "resolve"]\n'
+def registries(mirrors: tuple[Mirror, ...], credentials: tuple[Credential, ...]) -> tuple[File, ...]:
+    """hosts.toml of each registry that has a mirror or a credential, in the order they are first named.
+
+    A credential goes to its own host only: not from a registry to the mirror of it, nor from there to the registry.
+    """
+    known = {credential.host: credential for credential in credentials}
+    hosts = dict.fromkeys([*(mirror.host for mirror in mirrors), *known])
+    return tuple(_registry(host, [_url(mirror) for mirror in mirrors if mirror.host == host], known) for host in hosts)
+
+
+def _registry(host: str, urls: list[str], known: dict[str, Credential]) -> File:
+    """One hosts.toml: mirrors, which only resolve and pull, before the registry itself, to which containerd falls back.
+
+    Tables come last: what follows a table's head in TOML belongs to it.
+    """
+    lines, secret = [], host in known
+    if host in known:
+        lines += [f'server = "https://{SERVERS.get(host, host)}"', f"[header]\n  Authorization = {_basic(known[host])}"]
+    for url in urls:
+        credential = known.get(url.partition("://")[2].partition("/")[0])
+        lines += [f'[host."{url}"]', '  capabilities = ["pull", "resolve"]']
+        if credential is not None:
+            lines += [f'[host."{url}".header]', f"  Authorization = {_basic(credential)}"]
+            secret = True
+    text = "\n".join((*lines, ""))
     # containerd writes a port as `host_1234_` where a colon cannot be in a directory's name; both are read.
-    return File(f"{REGISTRIES}/{mirror.host}/hosts.toml", text.encode(), MODE_PUBLIC)
+    return File(f"{REGISTRIES}/{host}/hosts.toml", text.encode(), MODE_SECRET if secret else MODE_PUBLIC)
+
+
+def _url(mirror: Mirror) -> str:
+    return mirror.mirror if "://" in mirror.mirror else f"https://{mirror.mirror}"
+
+
+def _basic(credential: Credential) -> str:
+    """The header's value (RFC 7617) as a TOML string. containerd shows it to the registry and to its token server."""
+    pair = credential.user.encode() + b":" + credential.password.reveal()
+    return json.dumps(f"Basic {base64.b64encode(pair).decode()}")
 
 
 def _texts(values: tuple[str, ...]) -> str:

@@ -2,6 +2,9 @@
 
 It takes a kubeconfig, not the service address, reads its Corefile again when that changes (so other resolvers restart
 nothing), and answers for the cluster also when the node has no resolver at all.
+
+Where routers advertise a NAT64 prefix, a name without an AAAA record gets one made of its A record (RFC 6147). Where the
+network's own resolver does so already there always is one, and nothing is made twice.
 """
 
 from hepto.kube import kubeconfig, memory
@@ -30,7 +33,7 @@ CONFIGURATION = """\
         fallthrough in-addr.arpa ip6.arpa
         ttl 30
     }}
-    {upstream}
+{nat64}    {upstream}
     cache 30 {{
         disable success {domain}
         disable denial {domain}
@@ -66,6 +69,7 @@ def corefile(parameters: KubeParameters) -> File:
         services=parameters.plan.services,
         pods=parameters.plan.pods,
         kubeconfig=kubeconfig.path(NAME),
+        nat64=f"    dns64 {parameters.nat64}\n" if parameters.nat64 else "",
         upstream=_upstream(parameters.resolvers[:MAX_RESOLVERS]),
     )
     return File(CONFIG, text.encode())

@@ -19,7 +19,8 @@ MODE_PUBLIC = 0o644
 @dataclass(frozen=True)
 class File:
     path: str
-    data: bytes
+    data: bytes = field(repr=False)
+    """Not shown: it may hold a secret."""
     mode: int = MODE_PUBLIC
 
 

@@ -9,6 +9,7 @@ from enum import Enum
 from ipaddress import IPv6Address, IPv6Network
 
 from hepto.address import AddressPlan
+from hepto.values import Secret
 from init.contract import paths
 
 CLUSTER_DOMAIN = "cluster.local"
@@ -37,6 +38,15 @@ class Mirror:
 
     host: str
     mirror: str
+
+
+@dataclass(frozen=True)
+class Credential:
+    """Who this node is towards the registry or mirror `host` (with its port, if it has one)."""
+
+    host: str
+    user: str
+    password: Secret
 
 
 @dataclass(frozen=True)
@@ -85,11 +95,16 @@ class KubeParameters:
     resolvers: tuple[str, ...] = ()
     """The node's resolvers, link-local ones with their zone (`fe80::1%eth0`)."""
     search: tuple[str, ...] = ()
+    nat64: IPv6Network | None = None
+    """The prefix of the network's NAT64, of a length that RFC 6052 knows."""
     mtu: int = MIN_MTU
     """Of wg0, and so of pods."""
     cni: Cni = Cni.NATIVE
     proxy: Proxy = Proxy.NATIVE
     mirrors: tuple[Mirror, ...] = ()
+    """Of several for one registry the first is tried first."""
+    credentials: tuple[Credential, ...] = ()
+    """At most one for each host."""
     images_digest: str = ""
     """Identifies the archive of baked-in images (its SHA-256): another one is imported, the same one is not."""
     memory: int | None = None

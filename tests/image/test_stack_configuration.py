@@ -107,7 +107,7 @@ def test_coredns_has_every_plugin_of_the_corefile(root: Path) -> None:
     plugins = {line.strip().removeprefix("dns.") for line in run(root, "coredns", "-plugins").splitlines()}
 
     assert CLUSTER_DOMAIN in "".join(lines)
-    assert used | {"template"} <= plugins
+    assert used | {"dns64", "template"} <= plugins
 
 
 def test_network_plugins_speak_the_version_of_the_list(root: Path) -> None:

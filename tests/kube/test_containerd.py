@@ -1,11 +1,13 @@
 """containerd's configuration."""
 
+import base64
 import dataclasses
 import tomllib
 
-from hepto.kube.containerd import DISABLED, configuration, plan, registry
+from hepto.kube.containerd import DISABLED, configuration, plan, registries
 from hepto.kube.files import Directory, File
-from hepto.kube.parameters import Mirror
+from hepto.kube.parameters import Credential, Mirror
+from hepto.values import Secret
 from init.contract.service import Ready, ReadyKind, Scope
 from tests.kube.example import FULL
 
@@ -63,11 +65,49 @@ def test_mirrors_are_files_that_are_read_at_each_pull() -> None:
         Directory("/run/hepto/kube/registries/docker.io"),
         Directory("/run/hepto/kube/registries/ghcr.io"),
     )
-    assert made.files[1:] == tuple(registry(mirror) for mirror in mirrors)
-    assert registry(mirrors[0]) == File(
+    assert made.files[1:] == registries(mirrors, ())
+    docker, github = made.files[1:]
+    assert docker == File(
         "/run/hepto/kube/registries/docker.io/hosts.toml",
         b'[host."https://mirror.example.org:5000"]\n  capabilities = ["pull", "resolve"]\n',
         0o644,
     )
-    assert b'[host."http://[2001:db8::1]/v2"]' in registry(mirrors[1]).data
+    assert b'[host."http://[2001:db8::1]/v2"]' in github.data
     assert not plan(FULL).services["containerd"].restarts(made.services["containerd"])
+
+
+def test_several_mirrors_of_a_registry_are_tried_in_their_order() -> None:
+    (file,) = registries((Mirror("docker.io", "b.example.org"), Mirror("docker.io", "a.example.org")), ())
+
+    assert list(tomllib.loads(file.data.decode())["host"]) == ["https://b.example.org", "https://a.example.org"]
+
+
+def test_a_credential_goes_to_its_own_host_only_and_is_read_by_root_only() -> None:
+    mirrors = (Mirror("docker.io", "https://mirror.example.org:5000/v2"), Mirror("docker.io", "open.example.org"))
+    mirror = Credential("mirror.example.org:5000", "me", Secret(b'horse"\\'))
+
+    files = {file.path.split("/")[-2]: file for file in registries(mirrors, (mirror,))}
+    read = {host: tomllib.loads(file.data.decode()) for host, file in files.items()}
+
+    header = {"Authorization": f"Basic {base64.b64encode(b'me:horse' + bytes((34, 92))).decode()}"}
+    assert read["docker.io"]["host"]["https://mirror.example.org:5000/v2"]["header"] == header
+    assert "header" not in read["docker.io"]["host"]["https://open.example.org"]
+    assert "header" not in read["docker.io"]
+    assert read["mirror.example.org:5000"] == {"server": "https://mirror.example.org:5000", "header": header}
+    assert {file.mode for file in files.values()} == {0o600}
+
+
+def test_a_registry_gets_its_own_credential_without_any_mirror() -> None:
+    (file,) = registries((), (Credential("docker.io", "me", Secret(b"horse")),))
+
+    assert file.path == "/run/hepto/kube/registries/docker.io/hosts.toml"
+    assert tomllib.loads(file.data.decode())["server"] == "https://registry-1.docker.io"
+
+
+def test_credentials_do_not_show() -> None:
+    parameters = dataclasses.replace(FULL, credentials=(Credential("ghcr.io", "me", Secret(b"horse")),))
+
+    shown = f"{parameters} {plan(parameters)}"
+
+    assert "horse" not in shown
+    assert base64.b64encode(b"me:horse").decode() not in shown

@@ -1,6 +1,7 @@
 """CoreDNS's configuration."""
 
 import dataclasses
+from ipaddress import IPv6Network
 
 from hepto.kube import kubeconfig
 from hepto.kube.coredns import corefile, plan
@@ -39,6 +40,19 @@ def test_a_node_without_resolvers_still_answers_for_the_cluster() -> None:
     assert text == COREFILE.replace(
         "forward . 2001:db8:1::1 fe80::1%eth0", "template ANY ANY . {\n        rcode SERVFAIL\n    }"
     )
+
+
+def test_a_nat64_prefix_makes_addresses_for_names_that_have_none() -> None:
+    text = corefile(dataclasses.replace(FULL, nat64=IPv6Network("64:ff9b::/96"))).data.decode()
+
+    assert text == COREFILE.replace("    forward", "    dns64 64:ff9b::/96\n    forward")
+
+
+def test_another_nat64_prefix_restarts_nothing() -> None:
+    before, after = (plan(dataclasses.replace(FULL, nat64=nat64)) for nat64 in (None, IPv6Network("2001:db8:64::/96")))
+
+    assert before.files != after.files
+    assert not before.services["coredns"].restarts(after.services["coredns"])
 
 
 def test_no_more_resolvers_than_the_plugin_takes() -> None:
