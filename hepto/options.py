@@ -147,7 +147,7 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("registry-mirrors", many(values.MIRROR, "REGISTRY=MIRROR pairs"),
         "Where to pull images from instead; needed for registries without IPv6, and the mirror sees what you run.",
         "docker.io=https://mirror.example.org"),
-    Option("registry-credentials", many(values.LOGIN, "HOST=USER:PASSWORD, HOST as in the registry's or mirror's address"),
+    Option("registry-credentials", many(values.LOGIN, "HOST=USER:PASSWORD, HOST that of the registry or mirror"),
         "Who the node is towards registries and mirrors; what they let it pull, every pod of the node can use.",
         "@logins", secret=True),
     Option("data-disk", values.TEXT,

@@ -267,7 +267,9 @@ class TestSecrets:
         assert "horse" not in printed
         assert self.HORSE not in printed
 
-    @pytest.mark.parametrize("value", ["horse", "ghcr.io=me:horse", "ghcr.io=me:horse,ghcr.io=you:horse", "a=b:horse,c"])
+    @pytest.mark.parametrize(
+        "value", ["horse", "ghcr.io=me:horse", "ghcr.io=me:horse,ghcr.io=you:horse", "a=b:horse,c"]
+    )
     def test_no_finding_shows_a_password(self, value: str) -> None:
         resolution = resolve([KEY, Given("registry-credentials", value.encode(), SMBIOS)])
 

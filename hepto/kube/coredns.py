@@ -3,8 +3,8 @@
 It takes a kubeconfig, not the service address, reads its Corefile again when that changes (so other resolvers restart
 nothing), and answers for the cluster also when the node has no resolver at all.
 
-Where routers advertise a NAT64 prefix, a name without an AAAA record gets one made of its A record (RFC 6147). Where the
-network's own resolver does so already there always is one, and nothing is made twice.
+Where routers advertise a NAT64 prefix, a name without an AAAA record gets one made of its A record (RFC 6147). Where
+the network's own resolver does so already there always is one, and nothing is made twice.
 """
 
 from hepto.kube import kubeconfig, memory
