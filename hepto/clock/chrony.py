@@ -12,6 +12,8 @@ SOCKET = f"{DIRECTORY}/chronyd.sock"
 CONFIGURATION = f"{RUN}/chrony.conf"
 POOL = "2.debian.pool.ntp.org"
 """Of the pool's names only those that begin with 2 have IPv6 addresses."""
+FRESH_SECONDS = 3600.0
+"""chronyd asks at least every 1,024 s (maxpoll 10); the rest is for lost answers."""
 
 
 def configuration(servers: tuple[str, ...], data: str) -> bytes:
@@ -31,10 +33,18 @@ def configuration(servers: tuple[str, ...], data: str) -> bytes:
     return "\n".join(lines).encode() + b"\n"
 
 
-def synchronised(tracking: bytes) -> bool:
-    """What `chronyc -c tracking` says: the last of its fields is the leap status."""
+def synchronised(tracking: bytes, now: float) -> bool:
+    """What `chronyc -c tracking` says: the fourth field is the Unix time of the last update, the last the leap status.
+
+    An update that is not of the last hour does not speak for the time `now` of the clock: somebody else has set it.
+    """
     fields = tracking.decode(errors="replace").strip().split(",")
-    return len(fields) >= 14 and fields[-1] in ("Normal", "Insert second", "Delete second")
+    if len(fields) < 14 or fields[-1] not in ("Normal", "Insert second", "Delete second"):
+        return False
+    try:
+        return abs(now - float(fields[3])) <= FRESH_SECONDS
+    except ValueError:
+        return False
 
 
 def service(rendered: bytes) -> Service:

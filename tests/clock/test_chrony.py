@@ -1,3 +1,5 @@
+import pytest
+
 from hepto.clock import chrony
 from init.contract.service import parse
 
@@ -31,8 +33,16 @@ NORMAL = b"C0000201,192.0.2.1,3,1700000000.1,0.00001,0.00002,0.00003,-1.5,0.001,
 
 
 def test_the_leap_status_says_whether_ntp_has_set_the_clock() -> None:
-    assert chrony.synchronised(NORMAL)
-    assert chrony.synchronised(NORMAL.replace(b"Normal", b"Insert second"))
-    assert not chrony.synchronised(NORMAL.replace(b"Normal", b"Not synchronised"))
-    assert not chrony.synchronised(b"")
-    assert not chrony.synchronised(b"506 Cannot talk to daemon\n")
+    now = 1_700_000_060.0
+
+    assert chrony.synchronised(NORMAL, now)
+    assert chrony.synchronised(NORMAL.replace(b"Normal", b"Insert second"), now)
+    assert not chrony.synchronised(NORMAL.replace(b"Normal", b"Not synchronised"), now)
+    assert not chrony.synchronised(b"", now)
+    assert not chrony.synchronised(b"506 Cannot talk to daemon\n", now)
+
+
+@pytest.mark.parametrize("years", [-10, 10])
+def test_an_old_update_says_nothing_of_a_clock_that_somebody_has_set_since(years: int) -> None:
+    assert not chrony.synchronised(NORMAL, 1_700_000_060.0 + years * 366 * 86400)
+    assert not chrony.synchronised(NORMAL.replace(b"1700000000.1", b"x"), 1_700_000_060.0)

@@ -16,6 +16,8 @@ END = BUILT + PLAUSIBLE_YEARS * YEAR
         (BUILT + 10, Floor(built=BUILT, saved=BUILT + 9), None),
         (BUILT + 8, Floor(built=BUILT, saved=BUILT + 9), BUILT + 9),
         (0.0, Floor(built=BUILT, saved=BUILT - 9), BUILT),
+        (0.0, Floor(built=BUILT, issued=BUILT + 9), BUILT + 9),
+        (0.0, Floor(built=BUILT, saved=BUILT + 9, issued=END + 1), BUILT + 9),
     ],
 )
 def test_the_clock_is_only_ever_set_forward(now: float, floor: Floor, expected: float | None) -> None:
@@ -33,5 +35,13 @@ def test_a_ca_is_dated_only_between_the_build_and_five_years_after(now: float, e
     assert plausible(now, Floor(built=BUILT)) is expected
 
 
+@pytest.mark.parametrize(
+    ("time", "expected"), [(BUILT - 1, False), (BUILT + 40, True), (BUILT + 39, False), (END, True), (END + 1, False)]
+)
+def test_others_can_only_name_a_time_after_the_floor_and_before_the_end(time: float, expected: bool) -> None:
+    assert Floor(built=BUILT, saved=BUILT + 100).accepts(time) is expected
+
+
 def test_without_an_image_no_time_is_plausible() -> None:
     assert not plausible(BUILT, Floor())
+    assert not Floor().accepts(BUILT)
