@@ -1,33 +1,70 @@
-"""Makes the mesh interface what the plan wants, and keeps its key in `identity/wireguard.key`.
+"""Makes the mesh interface what the plan wants, keeps its key in `identity/wireguard.key`, and is the machine's hands.
 
-Promises: everything may be done again (after a restart of the agent nothing is deleted or made anew); the key is
-written durably before it is used, and is never logged.
+Promises: everything may be done again, and what is as it should be is not written (after a restart of the agent beside
+an unchanged mesh nothing is); the key is written durably before it is used, and is never logged. What the kernel
+refuses is logged and met again with the next dump; one peer's refusal holds up no other's.
 """
 
+import asyncio
+import random
 import secrets
-from ipaddress import IPv6Interface
+import time
+from collections.abc import Callable
+from ipaddress import IPv6Address, IPv6Interface, IPv6Network
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hepto.edge import files, netlink, route, wireguard
+from hepto.edge.pump import Pump, pause
 from hepto.log import Log
+from hepto.machine import Effect, Event, Note
+from hepto.mesh.machine import MeshMachine
+from hepto.mesh.model import (
+    Endpoint,
+    Kernel,
+    KernelPeer,
+    Look,
+    Own,
+    Peer,
+    Peers,
+    RemovePeer,
+    RemoveRoute,
+    Routes,
+    SetPeer,
+    SetRoute,
+    Underlay,
+    View,
+)
 from hepto.mesh.plan import INTERFACE, Mesh
 from init.contract import durable
 
 KEY_BYTES = 32
 KEY_FILE = "wireguard.key"
+AT_ONCE = 200
+"""Orders between which the agent gets to do other things (peers: 0.1 s under emulation)."""
 
 
 def load_key(data: str) -> bytes:
     """The node's X25519 private key, made at the first call. `data` is the node's data directory."""
-    directory = f"{data}/identity"
-    path = f"{directory}/{KEY_FILE}"
+    path = _key_path(data)
     key = files.read(path, KEY_BYTES)
     if key is None:
-        files.make_directory(directory)
-        key = clamp(secrets.token_bytes(KEY_BYTES))
-        durable.write(path, key)
-    elif len(key) != KEY_BYTES:
+        return _make_key(data)
+    if len(key) != KEY_BYTES:
         raise OSError(f"{path}: {len(key)} bytes are no WireGuard key")
     return key
+
+
+def _make_key(data: str) -> bytes:
+    path = _key_path(data)
+    files.make_directory(path.rpartition("/")[0])
+    key = clamp(secrets.token_bytes(KEY_BYTES))
+    durable.write(path, key)
+    return key
+
+
+def _key_path(data: str) -> str:
+    return f"{data}/identity/{KEY_FILE}"
 
 
 def clamp(key: bytes) -> bytes:
@@ -35,30 +72,263 @@ def clamp(key: bytes) -> bytes:
     return bytes((key[0] & 248, *key[1:31], key[31] & 127 | 64))
 
 
-class MeshDriver:
-    """The interface `wg0` of this node."""
+def public_key(key: bytes) -> bytes:
+    """The public half of a private key, both 32 bytes."""
+    return X25519PrivateKey.from_private_bytes(key).public_key().public_bytes_raw()
 
-    def __init__(self, data: str):
+
+class System:
+    """What the driver asks of the kernel; tests put another in its place. All of it raises OSError."""
+
+    def link(self) -> route.Link | None:
+        """The mesh's interface."""
+        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
+            return next((link for link in route.links(kernel) if link.name == INTERFACE), None)
+
+    def add_link(self, mtu: int) -> None:
+        """Make it."""
+        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
+            route.add_link(kernel, INTERFACE, "wireguard", mtu)
+
+    def set_link(self, index: int, mtu: int) -> None:
+        """Turn it on, with this MTU."""
+        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
+            route.set_link(kernel, index, up=True, mtu=mtu)
+
+    def addresses(self, index: int) -> tuple[IPv6Interface, ...]:
+        """Its addresses."""
+        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
+            return tuple(address.interface for address in route.addresses(kernel, index))
+
+    def add_address(self, index: int, interface: IPv6Interface) -> None:
+        """One more."""
+        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
+            route.add_address(kernel, index, interface, detect=False)
+
+    def routes(self, index: int | None) -> tuple[route.Route, ...]:
+        """The routes through it; None: those that are unreachable."""
+        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
+            return route.unreachable_routes(kernel) if index is None else route.routes(kernel, index)
+
+    def change_routes(self, wanted: tuple[route.Route, ...], unwanted: tuple[route.Route, ...] = ()) -> None:
+        """Remove and set routes."""
+        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
+            for item in unwanted:
+                route.remove_route(kernel, item)
+            for item in wanted:
+                route.add_route(kernel, item)
+
+    def device(self) -> wireguard.Found:
+        """The device with its peers."""
+        return wireguard.read_device(INTERFACE)
+
+    def set_device(self, device: wireguard.Device) -> None:
+        """Its key and port."""
+        wireguard.set_device(device)
+
+    def set_peers(self, changes: tuple[wireguard.PeerChange, ...]) -> None:
+        """Change peers."""
+        wireguard.set_peers(INTERFACE, changes)
+
+
+class MeshDriver:
+    """The interface `wg0` of this node, and the peers behind it."""
+
+    def __init__(self, data: str, system: System | None = None):
         self._data = data
+        self._system = system or System()
         self._applied: Mesh | None = None
+        self._index = 0
+        self._addresses: tuple[IPv6Address, ...] = ()
+        self._peers = Peers(())
+        self._is_made = asyncio.Event()
+        self._work: asyncio.Queue[Effect] = asyncio.Queue()
+        self._machine: MeshMachine | None = None
+        self._pump: Pump[Event, Effect] | None = None
+        self._changed: Callable[[], None] = lambda: None
         self._log = Log("mesh")
 
+    # --- what others want
+
     def apply(self, wanted: Mesh) -> None:
-        """Make it so. Raises OSError; calling again goes on where it stopped."""
+        """Make the interface so. Raises OSError; calling again goes on where it stopped."""
         if wanted == self._applied:
             return
-        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
-            for item in wanted.routes:
-                if not item.through_mesh:
-                    route.add_route(kernel, route.Route(item.destination))
-            route.add_link(kernel, INTERFACE, "wireguard", wanted.mtu)
-            index = route.index_of(INTERFACE)
-            assert index is not None
-            wireguard.set_device(wireguard.Device(INTERFACE, wanted.port, load_key(self._data)))
-            route.set_link(kernel, index, up=True, mtu=wanted.mtu)
-            route.add_address(kernel, index, IPv6Interface((wanted.address, 128)), detect=False)
-            for item in wanted.routes:
-                if item.through_mesh:
-                    route.add_route(kernel, route.Route(item.destination, index, source=wanted.address))
+        self._make(wanted)
         self._applied = wanted
+        self._is_made.set()
+        self._feed(Underlay(self._addresses, wanted.mtu))
         self._log.info("mesh interface is up", address=wanted.address, mtu=wanted.mtu)
+
+    def underlay(self, addresses: tuple[IPv6Address, ...]) -> None:
+        """This node's addresses on the underlay: no peer is there."""
+        if addresses != self._addresses:
+            self._addresses = addresses
+            if self._applied is not None:
+                self._feed(Underlay(addresses, self._applied.mtu))
+
+    def wish(self, peers: tuple[Peer, ...], revoked: frozenset[bytes]) -> None:
+        """All peers that are known, at most one of a name; `revoked` are WireGuard keys. Who is absent stays."""
+        wanted = Peers(peers, revoked)
+        if wanted != self._peers:
+            self._peers = wanted
+            self._feed(wanted)
+
+    def view(self) -> View:
+        """How it stands with each peer."""
+        return self._machine.view() if self._machine is not None else View()
+
+    def renew_key(self) -> bytes:
+        """Make another private key, durably, and use it. Returns the public one, which needs a new grant.
+
+        WireGuard refuses handshakes whose time is not after the last one's: after a step of the clock backwards the old
+        key is of no use towards any peer (trust.md section 2). Raises OSError; then the next apply() uses the new key.
+        """
+        key = _make_key(self._data)
+        wanted, self._applied = self._applied, None
+        if wanted is not None:
+            self.apply(wanted)
+        if self._pump is not None:
+            self._begin()
+        return public_key(key)
+
+    async def run(self, changed: Callable[[], None] = lambda: None) -> None:
+        """Keep the peers as they are wished until cancelled. `changed` is called when the view may have changed."""
+        self._changed = changed
+        await self._is_made.wait()
+        self._begin()
+        try:
+            while True:
+                orders = [await self._work.get()]
+                while not self._work.empty():
+                    orders.append(self._work.get_nowait())
+                await self._perform(orders)
+        finally:
+            if self._pump is not None:
+                self._pump.close()
+
+    # --- the interface
+
+    def _make(self, wanted: Mesh) -> None:
+        system, key = self._system, load_key(self._data)
+        unreachable = tuple(route.Route(item.destination) for item in wanted.routes if not item.through_mesh)
+        self._complete(unreachable, None)
+        link = system.link()
+        if link is None:
+            system.add_link(wanted.mtu)
+            link = system.link()
+            assert link is not None, "made a moment ago"
+        device = system.device()
+        if (device.port, device.public_key) != (wanted.port, public_key(key)):
+            system.set_device(wireguard.Device(INTERFACE, wanted.port, key))
+        if (link.up, link.mtu) != (True, wanted.mtu):
+            system.set_link(link.index, wanted.mtu)
+        own = IPv6Interface((wanted.address, 128))
+        if own not in system.addresses(link.index):
+            system.add_address(link.index, own)
+        through = [item.destination for item in wanted.routes if item.through_mesh]
+        self._complete(tuple(route.Route(item, link.index, source=wanted.address) for item in through), link.index)
+        self._index = link.index
+
+    def _complete(self, wanted: tuple[route.Route, ...], index: int | None) -> None:
+        present = set(self._system.routes(index))
+        missing = tuple(item for item in wanted if item not in present)
+        if missing:
+            self._system.change_routes(missing)
+
+    # --- the machine
+
+    def _begin(self) -> None:
+        assert self._applied is not None
+        if self._pump is not None:
+            self._pump.close()
+        own = Own(public_key(load_key(self._data)), self._applied.address, self._applied.prefix)
+        self._machine = MeshMachine(own, random.SystemRandom())
+        self._pump = Pump(self._machine, self._work.put_nowait, self._changed)
+        self._feed(Underlay(self._addresses, self._applied.mtu))
+        self._feed(self._peers)
+
+    def _feed(self, event: Event) -> None:
+        if self._pump is not None:
+            self._pump.feed(event)
+
+    async def _perform(self, orders: list[Effect]) -> None:
+        peers = [order for order in orders if isinstance(order, SetPeer | RemovePeer)]
+        for start in range(0, len(peers), AT_ONCE):
+            self._set_peers(tuple(map(_change, peers[start : start + AT_ONCE])))
+            await pause(0)
+        routes = [order for order in orders if isinstance(order, SetRoute | RemoveRoute)]
+        for start in range(0, len(routes), AT_ONCE):
+            self._set_routes(routes[start : start + AT_ONCE])
+            await pause(0)
+        for order in orders:
+            match order:
+                case SetPeer() | RemovePeer() | SetRoute() | RemoveRoute():
+                    pass
+                case Look():
+                    self._look(routes=order.routes)
+                case Note():
+                    self._log.note(order)
+                case _:
+                    raise TypeError(f"not an effect of the mesh: {order!r}")
+
+    def _set_peers(self, changes: tuple[wireguard.PeerChange, ...]) -> None:
+        try:
+            self._system.set_peers(changes)
+        except OSError:
+            for change in changes:
+                try:
+                    self._system.set_peers((change,))
+                except OSError as error:
+                    self._log.warning("peer not set", endpoint=change.endpoint, allowed=change.allowed, error=error)
+
+    def _set_routes(self, orders: list[SetRoute | RemoveRoute]) -> None:
+        wanted = tuple(self._route(order.destination, order.mtu) for order in orders if isinstance(order, SetRoute))
+        unwanted = tuple(self._route(order.destination) for order in orders if isinstance(order, RemoveRoute))
+        try:
+            self._system.change_routes(wanted, unwanted)
+        except OSError as error:
+            self._log.warning("routes not set", error=error)
+
+    def _route(self, destination: IPv6Network, mtu: int | None = None) -> route.Route:
+        assert self._applied is not None
+        return route.Route(destination, self._index, source=self._applied.address, mtu=mtu)
+
+    def _look(self, *, routes: bool) -> None:
+        try:
+            if routes:
+                self._feed(Routes(self._mesh_routes()))
+            found = self._system.device()
+        except OSError as error:
+            self._log.warning("mesh interface not read", error=error)
+            self._remake()
+            return
+        self._feed(Kernel(tuple(map(_translate, found.peers)), time.time()))
+
+    def _mesh_routes(self) -> tuple[tuple[IPv6Network, int | None], ...]:
+        source = self._applied.address if self._applied is not None else None
+        return tuple((item.destination, item.mtu) for item in self._system.routes(self._index) if item.source == source)
+
+    def _remake(self) -> None:
+        """Somebody has removed the interface."""
+        wanted, self._applied = self._applied, None
+        if wanted is not None:
+            try:
+                self.apply(wanted)
+            except OSError as error:
+                self._applied = wanted  # tried again after the next look
+                self._log.warning("mesh interface not made", error=error)
+
+
+def _change(order: SetPeer | RemovePeer) -> wireguard.PeerChange:
+    if isinstance(order, RemovePeer):
+        return wireguard.PeerChange(order.public_key, remove=True)
+    endpoint = wireguard.Endpoint(*order.endpoint) if order.endpoint is not None else None
+    return wireguard.PeerChange(
+        order.public_key, new=order.new, endpoint=endpoint, allowed=order.allowed, keepalive=order.keepalive
+    )
+
+
+def _translate(peer: wireguard.Peer) -> KernelPeer:
+    endpoint = Endpoint(*peer.endpoint) if peer.endpoint is not None else None
+    return KernelPeer(peer.public_key, endpoint, peer.allowed, peer.keepalive, peer.handshake, peer.received, peer.sent)
