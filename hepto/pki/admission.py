@@ -23,6 +23,8 @@ from hepto.pki.reasons import PkiError, Reason
 from hepto.pki.register import Enrolled, Pending, Register
 from hepto.pki.revocations import Revoked
 
+RESERVED_NAMES: Final = ("kubernetes", "localhost")
+"""Names of the apiserver and etcd, which a node of that name would have in its certificates."""
 RESERVED: Final = revocations.MOST_ENTRIES // 2
 """Places of the list that only operators fill: no node can keep another from being revoked."""
 
@@ -36,6 +38,8 @@ class Facts:
     plan: AddressPlan
     issuer: Issuer
     admit_by_key: bool
+    api_names: tuple[str, ...] = ()
+    """Further names of the apiserver."""
 
     @property
     def authority(self) -> bytes:
@@ -56,6 +60,8 @@ class Decision:
 def join(before: Register, request: Request, facts: Facts, now: datetime) -> Decision:
     """A node wants in. The same node may ask again: its answer may have been lost."""
     _refuse_denied(before, request)
+    if request.name in (*RESERVED_NAMES, *facts.api_names):
+        raise PkiError(Reason.BAD_NAME, f"{request.name} is a name of the apiserver, which no node may pose as")
     if request.role.has_control_plane:
         raise PkiError(
             Reason.SECOND_MASTER,

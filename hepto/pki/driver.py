@@ -22,7 +22,7 @@ from hepto.pki import admission, fields, issue, register, revocations, store, ve
 from hepto.pki import grant as grants
 from hepto.pki.grant import Grant
 from hepto.pki.issue import Issuer
-from hepto.pki.join import LONGEST_NONCE, Request
+from hepto.pki.join import LONGEST_NONCE, MOST_KEYS, Request
 from hepto.pki.joiner import Applicant, Enrolment, Joiner, Renewer
 from hepto.pki.profiles import BY_NAME, Authority, Profile, Subject, held_by
 from hepto.pki.reasons import PkiError
@@ -31,7 +31,7 @@ from hepto.pki.revocations import Revocations
 from hepto.pki.signer import Signer
 from hepto.pki.store import Pair
 from hepto.pki.verify import Flaw
-from hepto.values import Secret
+from hepto.values import KEY_SIZES, Secret
 from init.contract import durable
 
 Loaded = TypeVar("Loaded")
@@ -159,6 +159,12 @@ class Pki:
         """From now on these are the gossip keys, primary first."""
         self._keep(store.KEYRING, store.dump_keyring(keys))
 
+    def rotate_keyring(self, keys: tuple[Secret, ...]) -> tuple[Secret, ...]:
+        """`keys` behind a new primary one, kept: before the register of an order to revoke is, so that it is redone."""
+        ring = (Secret(secrets.token_bytes(max(KEY_SIZES))), *keys)[:MOST_KEYS]
+        self.keep_keyring(ring)
+        return ring
+
     def revocations(self) -> Revocations:
         """The newest list of revoked grants that was kept; an empty one of version 0 before there is any."""
         data = self.signed_revocations()
@@ -231,7 +237,7 @@ class Pki:
         public = identity.public_key().public_bytes_raw()
         request = Request(self.subject.node, self.subject.role, public, wireguard, {})
         issuer = self._issuer(Authority.CLUSTER)
-        facts = admission.Facts(self.subject.node, AddressPlan(self.subject.cluster), issuer, admit_by_key=False)
+        facts = admission.Facts(self.subject.node, AddressPlan(self.subject.cluster), issuer, False)
         after = admission.enrol_master(before, request, facts, now)
         if after != before:
             self.keep_register(after)

@@ -259,7 +259,7 @@ def _blobs(value: Any) -> dict[str, bytes]:
     if not isinstance(value, dict) or len(value) > MOST_CERTIFICATES:
         raise ValueError("not a few certificates by name")
     check = _at_most(LARGEST_CERTIFICATE, 1)
-    return {_text(name): check(item) for name, item in value.items()}
+    return {_name(name): check(item) for name, item in value.items()}
 
 
 def _blobs_or_nothing(value: Any) -> dict[str, bytes] | None:

@@ -41,7 +41,7 @@ class Usage(Enum):
 
 
 class Holder(Enum):
-    """Who may hold a certificate. MEMORY: the master's agent, for minutes, never in a file."""
+    """Who may hold a certificate. MEMORY: no node in a file; the master's agent for minutes, or an operator."""
 
     MASTER = "master"
     WORKER = "worker"
@@ -168,6 +168,8 @@ PROFILES = (
     Profile("scheduler",                "system:kube-scheduler",           "",                     _loopback,  BOTH,   WEEK,    CLUSTER, MASTER),
     Profile("admin",                    "hepto:admin:{node}",              "",                     _no_names,  CLIENT, WEEK,    CLUSTER, MASTER),
     Profile("bootstrap",                "hepto:bootstrap:{node}",          "system:masters",       _no_names,  CLIENT, MINUTES, CLUSTER, Holder.MEMORY),
+    # {node} is the fingerprint of the operator's key; bound to cluster-admin one by one (trust.md section 6).
+    Profile("operator",                 "hepto:operator:{node}",           "",                     _no_names,  CLIENT, DAY,     CLUSTER, Holder.MEMORY),
     Profile("node-api",                 "hepto:node:{node}",               "",                     _node_api,  SERVER, DAY,     CLUSTER, ANY),
     Profile("kubelet-client",           "system:node:{node}",              "system:nodes",         _no_names,  CLIENT, DAY,     CLUSTER, WORKER),
     Profile("kubelet-server",           "system:node:{node}",              "system:nodes",         _node,      SERVER, DAY,     CLUSTER, WORKER),

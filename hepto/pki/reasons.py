@@ -23,6 +23,7 @@ class Reason(StrEnum):
     NO_POSSESSION = "no-possession"
     BAD_PROFILE = "bad-profile"
     # The rules of the signer.
+    BAD_NAME = "bad-name"
     SECOND_MASTER = "second-master"
     NAME_TAKEN = "name-taken"
     IDENTITY_TAKEN = "identity-taken"
@@ -54,6 +55,7 @@ STATUS: Final = {
     Reason.BAD_SIGNATURE: 403,
     Reason.NO_POSSESSION: 403,
     Reason.BAD_PROFILE: 403,
+    Reason.BAD_NAME: 403,
     Reason.SECOND_MASTER: 403,
     Reason.DENIED: 403,
     Reason.NOT_ENROLLED: 403,

@@ -10,7 +10,7 @@ A register in an answer has to be on the disk before the answer is sent; then it
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -45,8 +45,18 @@ class Answer:
     register: Register | None = None
 
 
+class _Welcomed(NamedTuple):
+    """Who has got a nonce."""
+
+    nonce: bytes
+    """Its own."""
+    at: datetime
+    who: bytes
+    """Its identity, if it has signed with a known one."""
+
+
 class Signer:
-    """One cluster's, on its master. The caller replaces `register`, `keys`, `own` and `server_key` as they change."""
+    """One cluster's, on its master. The caller replaces its public attributes as what they hold changes."""
 
     def __init__(
         self,
@@ -67,6 +77,7 @@ class Signer:
         `token(n)` gives n random bytes, `serial()` a certificate's serial number.
         """
         self.own = own
+        self.wireguard = wireguard
         self.register = register
         self.keys = keys
         self.server_key = server_key
@@ -74,21 +85,28 @@ class Signer:
         self._plan = AddressPlan(subject.cluster)
         self._issuer = authority
         self._authority = authority.certificate.public_bytes(Encoding.DER)
-        self._wireguard = wireguard
         self._admit_by_key = admit == "key"
         self._token = token
         self._serial = serial
-        self._nonces: dict[bytes, tuple[bytes, datetime]] = {}
+        self._nonces: dict[bytes, _Welcomed] = {}
+
+    @property
+    def facts(self) -> Facts:
+        """What the rules of admission want to know, for the orders of operators too."""
+        return Facts(self._subject.node, self._plan, self._issuer, self._admit_by_key, self._subject.api_names)
 
     def hello(self, body: bytes, now: datetime) -> Answer:
         """Welcome whoever has the primary gossip key, or an identity that is enrolled or denied (and is to hear so)."""
         hello = join.read_hello(body)
-        if not self._is_known(hello):
+        identity = self._known_identity(hello)
+        if not identity and not fields.same(join.hello_mac(self._join_key, hello), hello.mac):
             raise PkiError(Reason.BAD_MAC)
-        nonce = self._token(NONCE_BYTES)
+        if identity:  # one at a time, so that a revoked node cannot push out the nonces of others
+            self._nonces = {nonce: welcomed for nonce, welcomed in self._nonces.items() if welcomed.who != identity}
         while len(self._nonces) >= MOST_NONCES:
             self._nonces.pop(next(iter(self._nonces)))
-        self._nonces[nonce] = (hello.nonce, now)
+        nonce = self._token(NONCE_BYTES)
+        self._nonces[nonce] = _Welcomed(hello.nonce, now, identity)
         welcome = Welcome(self._authority, self._subject.node, self.own, nonce, _milliseconds(now))
         mac = join.welcome_mac(self._join_key, hello.nonce, welcome)
         return Answer(ACCEPTED, join.encode(replace(welcome, mac=mac)))
@@ -101,20 +119,21 @@ class Signer:
         """Newer certificates, a newer grant or another WireGuard key for a node that belongs."""
         return self._exchange(Exchange.RENEWAL, body, now)
 
+    def operator_certificate(self, fingerprint: str, csr: bytes, now: datetime) -> x509.Certificate:
+        """A day's client certificate for an operator whose order was verified (trust.md section 6); CSR in DER."""
+        operator = replace(self._subject, node=fingerprint)
+        key = _public_key("operator", csr)
+        return issue.leaf(BY_NAME["operator"], operator, key, self._issuer, self._serial(), now)
+
     def _exchange(self, exchange: Exchange, body: bytes, now: datetime) -> Answer:
         sealed = join.read_sealed(body)
         transcript = join.transcript(exchange, self._subject.cluster, self.server_key, self._authority, sealed)
-        key = self._join_key
-        if exchange is Exchange.JOIN and not fields.same(join.node_mac(key, transcript), sealed.mac):
-            raise PkiError(Reason.BAD_MAC)  # before anything else of it is looked at
-        request = join.read_request(sealed.request)
-        shared = fields.shared_key(self._wireguard.reveal(), request.wireguard)
-        if exchange is Exchange.RENEWAL:
-            key = shared
-            if not fields.same(join.node_mac(key, transcript), sealed.mac):
-                raise PkiError(Reason.BAD_MAC)
+        key = self._join_key if exchange is Exchange.JOIN else self._renewal_key(sealed)
+        if not fields.same(join.node_mac(key, transcript), sealed.mac):
+            raise PkiError(Reason.BAD_MAC)
         try:
-            self._verify(sealed, request, transcript, shared, now)
+            request = join.read_request(sealed.request)
+            self._verify(sealed, request, transcript, now)
             keys = {profile: _public_key(profile, csr) for profile, csr in request.csrs.items()}
             response, register = self._decide(exchange, request, keys, now)
         except PkiError as error:
@@ -123,14 +142,21 @@ class Signer:
         changed = None if register == self.register else register
         return Answer(response.status, self._seal(key, transcript, response), changed)
 
-    def _verify(self, sealed: Sealed, request: Request, transcript: bytes, shared: bytes, now: datetime) -> None:
+    def _renewal_key(self, sealed: Sealed) -> bytes:
+        """Anybody can agree on a key with the master, so only who was welcomed gets as far as this."""
+        if sealed.master_nonce not in self._nonces:
+            raise PkiError(Reason.BAD_MAC)
+        return fields.shared_key(self.wireguard.reveal(), join.read_request(sealed.request).wireguard)
+
+    def _verify(self, sealed: Sealed, request: Request, transcript: bytes, now: datetime) -> None:
         """The one who asks has the identity's key and the WireGuard key, and asks now."""
         if not verify_identity(request.identity, join.seal_signed(transcript), sealed.signature):
             raise PkiError(Reason.BAD_SIGNATURE, "the identity did not sign this")
+        shared = fields.shared_key(self.wireguard.reveal(), request.wireguard)
         if not fields.same(join.possession_mac(shared, transcript), sealed.possession):
             raise PkiError(Reason.NO_POSSESSION, "the WireGuard key is not the sender's")
-        nonce, made = self._nonces.pop(sealed.master_nonce, (b"", now))
-        if nonce != sealed.nonce or abs(now - made) > NONCE_LIFE:
+        welcomed = self._nonces.pop(sealed.master_nonce, None)
+        if welcomed is None or welcomed.nonce != sealed.nonce or abs(now - welcomed.at) > NONCE_LIFE:
             raise PkiError(Reason.BAD_NONCE, "the exchange took too long, or was repeated; begin again")
         certificate = self._issuer.certificate
         if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
@@ -139,9 +165,8 @@ class Signer:
     def _decide(
         self, exchange: Exchange, request: Request, keys: Mapping[str, ec.EllipticCurvePublicKey], now: datetime
     ) -> tuple[Response, Register]:
-        facts = Facts(self._subject.node, self._plan, self._issuer, self._admit_by_key)
         decide = admission.join if exchange is Exchange.JOIN else admission.renew
-        decision = decide(self.register, request, facts, now)
+        decision = decide(self.register, request, self.facts, now)
         if decision.pending is not None:
             return Response(PENDING, fingerprint=decision.pending), decision.register
         granted = decision.register.nodes[request.name].grant
@@ -174,13 +199,13 @@ class Signer:
         encoded = join.encode(response)
         return join.encode(join.Answered(encoded, join.master_mac(key, transcript, encoded)))
 
-    def _is_known(self, hello: Hello) -> bool:
-        if hello.mac and fields.same(join.hello_mac(self._join_key, hello), hello.mac):
-            return True
+    def _known_identity(self, hello: Hello) -> bytes:
+        """The identity that has signed the hello, if it is enrolled or denied; else nothing."""
         identity = hello.identity
         if identity not in self.register.denied and self.register.owner(identity) is None:
-            return False
-        return verify_identity(identity, join.hello_signed(self._subject.cluster, hello), hello.signature)
+            return b""
+        signed = join.hello_signed(self._subject.cluster, hello)
+        return identity if verify_identity(identity, signed, hello.signature) else b""
 
     @property
     def _join_key(self) -> bytes:
