@@ -146,12 +146,10 @@ def many(item: Kind[T], allowed: str) -> Kind[tuple[T, ...]]:
     return Kind(parse, render, f"{item.metavar},…", allowed, item.choices, absent=())
 
 
-def choice(*allowed: Word, later: tuple[Word, ...] = ()) -> Kind[Word]:
-    """One of a few words. Those in `later` are known but cannot be honoured by this version."""
+def choice(*allowed: Word) -> Kind[Word]:
+    """One of a few words."""
 
     def parse(text: str) -> Word:
-        if text in later:
-            raise BadValue("not available in this version")
         return _member(text, allowed)
 
     return Kind(parse, str, "|".join(allowed), " or ".join(allowed), tuple(map(str, allowed)))

@@ -126,10 +126,6 @@ class TestMistakes:
         assert mistake.what == f"hepto.{name} from the kernel command line is not available in this version"
         assert mistake.hint == "leave it out"
 
-    def test_the_role_of_a_later_version_is_refused_by_name(self) -> None:
-        assert "hepto.role=node" in what(resolve([KEY, *cmdline(role="node")]))
-        assert "not available in this version" in what(resolve([KEY, *cmdline(role="node")]))
-
     @pytest.mark.parametrize(
         ("value", "reason"),
         [

@@ -145,7 +145,6 @@ def test_spellings_that_users_have(kind: Kind[Any], text: str, value: object) ->
         (values.ANCHOR, "[2001:db8::1]:0", "1 to 65535"),
         (values.SWITCH, "maybe", "yes nor no"),
         (values.choice(*Role), "boss", "not master or node or full"),
-        (values.choice(Role.FULL, later=(Role.NODE,)), "node", "not available in this version"),
         (values.words("a", "b"), "a,,b", "not a or b"),
         (values.many(values.PORT, ""), "1,,2", "empty place"),
         (values.many(values.PORT, ""), "1,1", "twice"),

@@ -53,7 +53,7 @@ def test_a_command_whose_module_is_not_there_is_no_command(
         (["xyzzy"], ["there is no command “xyzzy”", "“hepto --help” lists the commands"]),
         (["info", "--clutser", "a"], ["there is no option --clutser", "did you mean --cluster?"]),
         (["info", "--xyzzy"], ["there is no option --xyzzy", "“hepto info --help” lists the options"]),
-        (["info", "--a\nb"], ["there is no option --a\\nb", "“hepto info --help” lists the options"]),
+        (["info", "--xy\nzzy"], ["there is no option --xy\\nzzy", "“hepto info --help” lists the options"]),
         (["info", "a"], ["Got unexpected extra argument (a)", "“hepto info --help” shows how it is used"]),
         (["info", "--debug"], ["Option '--debug' requires an argument", "“hepto info --help” shows how it is used"]),
         (["options", "--debug"], ["--debug belongs before the command", "say “hepto --debug COMMAND …”"]),
