@@ -19,6 +19,7 @@ from init.contract import durable
 from init.contract.status import Reason
 
 VOLATILE = "/run/"
+TAKEN, TAKEN_AWAY = (200, 201), (200, 202, 404)
 APPLY_RETRY = 0.5
 """Seconds between two tries to apply what is missing."""
 
@@ -79,7 +80,7 @@ class Asker:
 async def bootstrap(
     url: str, authority: str, mint: Callable[[], bytes], wanted: tuple[Object, ...], note: Callable[[str], None]
 ) -> None:
-    """Apply `wanted` until the apiserver at `url` has taken every object.
+    """Apply (or take away) `wanted` until the apiserver at `url` has taken every object.
 
     `mint` gives a `system:masters` certificate with its key as PEM; it is asked for at each try, lives in memory only
     and for minutes. Cancel it to give up. A refused object does not hold up the others; `note` hears each new refusal.
@@ -105,8 +106,8 @@ async def _apply_once(
     try:
         async with http.Connection(url, http.client_context(authority, pem=mint())) as connection:
             for item in wanted:
-                response = await connection.request("PATCH", *_apply_request(item))
-                if response.status not in (200, 201):
+                response = await connection.request(*_apply_request(item))
+                if response.status not in (TAKEN if item.body else TAKEN_AWAY):
                     missing.append(item)
                     refusal = f"{item.path}: {response.status} {objects.refusal(response.body)}"
                 done += 1
@@ -115,9 +116,11 @@ async def _apply_once(
     return (*missing, *wanted[done:]), refusal
 
 
-def _apply_request(item: Object) -> tuple[str, dict[str, str], bytes]:
+def _apply_request(item: Object) -> tuple[str, str, dict[str, str], bytes]:
+    if not item.body:
+        return "DELETE", item.path, {}, b""
     path = f"{item.path}?fieldManager={objects.FIELD_MANAGER}&force=true"
-    return path, {"Content-Type": "application/apply-patch+yaml"}, json.dumps(item.body).encode()
+    return "PATCH", path, {"Content-Type": "application/apply-patch+yaml"}, json.dumps(item.body).encode()
 
 
 def _unanswered(probe: Probe, error: HttpError | OSError) -> Health:

@@ -29,11 +29,12 @@ class Object:
 
     path: str
     body: dict[str, Any] = field(hash=False)
+    """Empty: there shall be no such object."""
 
 
 @dataclass(frozen=True)
 class NodeFacts:
-    """A node that runs pods."""
+    """A node that runs pods, as its grant says."""
 
     name: str
     address: IPv6Address
@@ -61,6 +62,11 @@ def node(facts: NodeFacts) -> tuple[Object, ...]:
     return (_node(facts), _dns_endpoints(facts))
 
 
+def forgotten(name: str) -> tuple[Object, ...]:
+    """Takes away what `node` makes."""
+    return (Object(_node_path(name), {}), Object(_dns_endpoints_path(name), {}))
+
+
 def refusal(body: bytes) -> str:
     """Why the apiserver refused, from the Status object it answers with."""
     try:
@@ -77,7 +83,11 @@ def _node(facts: NodeFacts) -> Object:
         "metadata": {"name": facts.name, "labels": {f"node-role.kubernetes.io/{role}": "" for role in roles}},
         "spec": {"podCIDR": str(facts.pods), "podCIDRs": [str(facts.pods)]},
     }
-    return Object(f"/api/v1/nodes/{facts.name}", body)
+    return Object(_node_path(facts.name), body)
+
+
+def _node_path(name: str) -> str:
+    return f"/api/v1/nodes/{name}"
 
 
 def _dns_service(plan: AddressPlan) -> Object:
@@ -104,13 +114,16 @@ def _dns_service(plan: AddressPlan) -> Object:
     return Object(f"/api/v1/namespaces/{DNS_NAMESPACE}/services/{DNS_SERVICE}", body)
 
 
+def _dns_endpoints_path(name: str) -> str:
+    return f"/apis/discovery.k8s.io/v1/namespaces/{DNS_NAMESPACE}/endpointslices/{DNS_SERVICE}-{name}"
+
+
 def _dns_endpoints(facts: NodeFacts) -> Object:
-    name = f"{DNS_SERVICE}-{facts.name}"
     body = {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
         "metadata": {
-            "name": name,
+            "name": f"{DNS_SERVICE}-{facts.name}",
             "namespace": DNS_NAMESPACE,
             "labels": {
                 "kubernetes.io/service-name": DNS_SERVICE,
@@ -126,7 +139,7 @@ def _dns_endpoints(facts: NodeFacts) -> Object:
             {"name": "dns-tcp", "protocol": "TCP", "port": DNS_PORT},
         ],
     }
-    return Object(f"/apis/discovery.k8s.io/v1/namespaces/{DNS_NAMESPACE}/endpointslices/{name}", body)
+    return Object(_dns_endpoints_path(facts.name), body)
 
 
 def _coredns_role() -> Object:
