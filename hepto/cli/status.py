@@ -135,6 +135,8 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
     gossip = found["gossip"]
     if gossip:
         rows.append(("gossip", _gossip(gossip)))
+    if found["mesh"]["peers"]:
+        rows.append(("mesh", _mesh(found["mesh"])))
     network = found["network"]
     if network:
         rows += [
@@ -154,6 +156,15 @@ def _gossip(gossip: dict[str, Any]) -> str:
     health = [f"health {gossip['health']} (0 is well, 7 worst)"] if gossip["health"] else []
     refused = [f"{count} refused: {reason}" for reason, count in gossip["refused"].items()]
     return ", ".join([*counts, *health, *refused])
+
+
+def _mesh(mesh: dict[str, Any]) -> str:
+    """How many peers are in which state, and which are not up."""
+    peers = mesh["peers"]
+    states = [peer["state"] for peer in peers]
+    counts = [f"{states.count(state)} {state}" for state in ("up", "down", "unknown") if state in states]
+    down = [f"{peer['name']} {peer['state']}: {peer['reason']}" for peer in peers if peer["state"] == "down"]
+    return "; ".join([", ".join(counts), *down, *(f"{name} refused: {why}" for name, why in mesh["refused"].items())])
 
 
 def _why(service: dict[str, Any]) -> str:

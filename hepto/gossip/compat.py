@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from hepto.gossip.application import Application
 from hepto.gossip.limits import META
-from hepto.gossip.plain import Meta, Plain, Verifier, encode_meta, trust_nobody
-from hepto.gossip.serf import Serf, encode_tags
+from hepto.gossip.plain import Meta, Plain, Verifier, decode_meta, encode_meta, trust_nobody
+from hepto.gossip.serf import Serf, decode_ours, encode_tags
 
 
 class Compat(StrEnum):
@@ -24,6 +24,10 @@ class Compat(StrEnum):
     def application(self, name: bytes, verify: Verifier = trust_nobody) -> Application:
         """Of the member called `name`."""
         return Plain(verify) if self is Compat.NONE else Serf(name, verify)
+
+    def read(self, meta: bytes) -> Meta | None:
+        """What a member says of itself; None for one that is not ours."""
+        return decode_meta(meta) if self is Compat.NONE else decode_ours(meta)
 
     def meta(self, meta: Meta, tags: Mapping[bytes, bytes] | None = None) -> bytes:
         """What the member says of itself; tags only exist for serf. Raises ValueError when it is too long."""

@@ -4,8 +4,8 @@ Promises: after a restart it changes nothing that runs; a step that fails is nam
 defect ends the agent (PID 1 starts it again) rather than being passed over. Nothing here decides: desired.py and
 status.py do, the drivers act, and this file carries facts from one to the other.
 
-    configuration -> identity -+-> firewall -> underlay -> resolvers, clock
-                               +-> mounts, mesh, certificates -> Kubernetes' files and services -> probes -> objects
+    configuration -> identity -+-> firewall -> underlay -> resolvers, clock -> gossip
+                               +-> mounts -> cluster (mesh, certificates) -> Kubernetes' files and services -> probes
 """
 
 import asyncio
@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hepto.clock import chrony
 from hepto.clock import driver as clock
@@ -25,13 +25,11 @@ from hepto.errors import UserError
 from hepto.firewall.driver import Firewall
 from hepto.kube.plan import plan as kube_plan
 from hepto.log import Log
-from hepto.mesh.driver import MeshDriver
-from hepto.mesh.plan import INTERFACE as MESH_INTERFACE
-from hepto.mesh.plan import Mesh
 from hepto.net.driver import NetworkDriver
 from hepto.net.model import View
 from hepto.node import answers, desired, identity, state, status, writer
 from hepto.node.board import Board
+from hepto.node.cluster import Cluster
 from hepto.node.control_plane import ControlPlane
 from hepto.node.desired import Identity
 from hepto.node.machine_facts import Image, image, images_digest, memory_bytes
@@ -39,9 +37,6 @@ from hepto.node.stream import Stream
 from hepto.node.supervisor import Supervisor
 from init.contract import durable, paths
 from init.contract.status import PhaseState, Reason
-
-if TYPE_CHECKING:
-    from hepto.node.membership import Membership
 
 WANTED_PHASES = ("credentials", "data")
 REMIND_SECONDS = 60.0
@@ -65,7 +60,7 @@ class Agent:
         self._floor = Floor(built=image.built)
         self._node: Identity | None = None
         self._gossip: dict[str, Any] | None = None
-        self._membership: Membership | None = None
+        self._cluster: Cluster | None = None
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -80,7 +75,7 @@ class Agent:
                 self._save(self._node)
 
     def _answer(self) -> dict[str, Any]:
-        gossip = self._membership.summary() if self._membership is not None else None
+        gossip = self._cluster.gossip if self._cluster is not None else None
         return status.answer(self._board.status, self._board.now(), gossip)
 
     async def _listen(self) -> None:
@@ -145,8 +140,7 @@ class Agent:
         await self._mounts(node)
         while board.facts.network is None:  # what the kernel has, not what a router says: at once
             await board.changed()
-        group.create_task(self._join_gossip(node))
-        await self._reconcile(node, ControlPlane(board, node, self._supervisor), group)
+        await self._reconcile(node, await self._open(node), group)
 
     async def _phases(self) -> None:
         """Until credentials and data are there, as far as this boot has such phases."""
@@ -171,17 +165,23 @@ class Agent:
                 self._board.solved("mounts")
                 return
 
-    async def _join_gossip(self, node: Identity) -> None:
-        while not desired.may_gossip(node, self._board.facts):
-            await self._board.changed()
-        from hepto.node.membership import Membership  # its libraries are loaded while the services start
+    async def _open(self, node: Identity) -> Cluster:
+        """The node's keys can be read as soon as its data directory can; a damaged one is named until it is mended."""
 
         def remember(gossip: dict[str, Any]) -> None:
             self._gossip = gossip
             self._save(node)
 
-        self._membership = Membership(self._board, node, self._gossip, remember)
-        await self._membership.run()
+        while True:
+            try:
+                self._cluster = Cluster(self._board, node, self._gossip, remember)
+            except (UserError, OSError) as error:
+                what, hint = error.lines() if isinstance(error, UserError) else (str(error), "it is tried again")
+                self._board.problem("keys", Reason.CERTIFICATE, "", what, hint)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._board.solved("keys")
+                return self._cluster
 
     def _network_changed(self, view: View) -> None:
         self._board.learn(network=view)
@@ -193,35 +193,33 @@ class Agent:
         else:
             self._board.solved("network")
 
-    async def _reconcile(self, node: Identity, control_plane: ControlPlane, group: asyncio.TaskGroup) -> None:
+    async def _reconcile(self, node: Identity, cluster: Cluster, group: asyncio.TaskGroup) -> None:
         """Make the plan again whenever something changed that it depends on, at each deadline, after each failure."""
         board = self._board
-        mesh = MeshDriver(node.directory)
+        control_plane = ControlPlane(board, self._supervisor, cluster.mint)
+        group.create_task(cluster.run())
         while True:
             board.work.clear()
             try:
-                self._settle(node, mesh, control_plane, group)
+                self._settle(node, cluster, control_plane, group)
                 board.solved("plan")
             except UserError as error:
                 board.problem("plan", Reason.CERTIFICATE, "", error.what, error.hint)
             except OSError as error:
                 board.problem("plan", Reason.PHASE, "agent", str(error), "it is tried again")
-            pause = RETRY_SECONDS if board.facts.problems else control_plane.pause(_wall())
+            pause = RETRY_SECONDS if board.facts.problems else cluster.pause(_wall())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await board.work.wait()
 
-    def _settle(self, node: Identity, mesh: MeshDriver, control_plane: ControlPlane, group: asyncio.TaskGroup) -> None:
+    def _settle(self, node: Identity, cluster: Cluster, control_plane: ControlPlane, group: asyncio.TaskGroup) -> None:
         assert self._board.facts.network is not None, "waited for"
         network = desired.recall(self._board.facts.network, files.read(RESOLV_CONF))
         plan = desired.base(node, network)
         parameters = None
-        has_mesh = self._mesh(mesh, desired.mesh_interface(node, network))
-        has_certificates = self._is_founder(node, network) and control_plane.certificates(
-            _wall(), plausible=self._is_plausible()
-        )
-        if has_mesh and has_certificates:
-            parameters = desired.kube_parameters(node, network, images_digest(), memory_bytes())
+        master = cluster.settle(network, _wall(), plausible=self._is_plausible())
+        if master is not None:
+            parameters = desired.kube_parameters(node, network, master, images_digest(), memory_bytes())
         if parameters is not None:
             plan = plan + kube_plan(parameters)
         changed = writer.write(plan)
@@ -231,29 +229,6 @@ class Agent:
             control_plane.start(parameters, plan.services, group)
         if parameters is not None or not node.runs_kubernetes:
             self._board.planned(plan.services)
-
-    def _is_founder(self, node: Identity, network: View) -> bool:
-        """Only who has no anchor but itself makes a cluster (trust.md section 5); one that was made goes on."""
-        if not desired.other_anchors(node, network) or files.read(f"{node.directory}/pki/ca.crt") is not None:
-            self._board.solved("join")
-            return True
-        what, hint = (
-            "this version cannot join a cluster yet, it only gossips",
-            "leave out hepto.anchor to make a cluster",
-        )
-        self._board.problem("join", Reason.MASTER, "", what, hint)
-        return False
-
-    def _mesh(self, mesh: MeshDriver, wanted: Mesh) -> bool:
-        try:
-            mesh.apply(wanted)
-        except OSError as error:
-            what, hint = f"the mesh interface could not be made: {error}", "the image's kernel needs WireGuard"
-            self._board.problem("mesh", Reason.INTERFACE, MESH_INTERFACE, what, hint)
-            return False
-        self._board.solved("mesh")
-        self._board.learn(mesh=True)
-        return True
 
     # --- the clock
 

@@ -146,11 +146,11 @@ def recall(network: View, written: bytes | None) -> View:
 
 
 def kube_parameters(
-    identity: Identity, network: View, images_digest: str, memory: int | None
+    identity: Identity, network: View, master: str, images_digest: str, memory: int | None
 ) -> kube.KubeParameters | None:
-    """What Kubernetes on this node depends on; None where it does not run or has no master yet."""
+    """What Kubernetes on this node depends on; `master` is the node whose apiserver it uses. None: it does not run."""
     config = identity.config
-    if not identity.runs_kubernetes or not config.role.has_control_plane:
+    if not identity.runs_kubernetes:
         return None
     return kube.KubeParameters(
         plan=identity.plan,
@@ -158,7 +158,7 @@ def kube_parameters(
         master=config.role.has_control_plane,
         worker=config.role.has_pods,
         data=identity.directory,
-        masters=(identity.address,),
+        masters=(identity.plan.node(master),),
         resolvers=network.resolvers or (),
         search=network.search,
         mtu=mesh_interface(identity, network).mtu,

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 
 from hepto.config import Config, Mistake
-from hepto.net.model import View
+from hepto.mesh.model import View
+from hepto.net.model import View as NetworkView
 from init.contract.status import BootStatus, Reason, ServiceStatus
 
 
@@ -44,7 +45,7 @@ class Facts:
     address: IPv6Address | None = None
     directory: str | None = None
     """`<data>/<cluster>/<node>`."""
-    network: View | None = None
+    network: NetworkView | None = None
     mesh: bool = False
     problems: Mapping[str, Problem] = field(default_factory=dict)
     """By the part that has it; gone when it is solved."""
@@ -59,3 +60,7 @@ class Facts:
     """`floor`, `plausible` or `synchronised`."""
     fingerprint: str = ""
     """SHA-256 of the cluster's CA."""
+    workers: frozenset[str] = frozenset()
+    """Nodes that this master has enrolled to run pods, itself not among them."""
+    peers: View = field(default_factory=View)
+    """The mesh as it is."""

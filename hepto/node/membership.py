@@ -1,10 +1,11 @@
 """Gossip on a node: starts it at the underlay's address, tells it of changes, says what is waited for, answers.
 
-What it learns are claims: nothing here or behind it changes a peer or anybody's trust.
+What it learns are claims. The roster judges them by their grants; nothing else here changes a peer or anybody's trust.
 """
 
 import asyncio
 from collections.abc import Callable
+from ipaddress import IPv6Address
 from typing import Any
 
 from hepto.clock import driver as clock
@@ -13,18 +14,32 @@ from hepto.gossip import report, store
 from hepto.gossip.compat import Compat
 from hepto.gossip.driver import GossipDriver, Wire
 from hepto.gossip.messages import Address, Status
-from hepto.gossip.model import Conflict, MemberChanged, Remember, SetAddress, SetMeta
-from hepto.gossip.plain import MOST_ADDRESSES, EndpointRecord, Meta
+from hepto.gossip.model import (
+    Broadcast,
+    Conflict,
+    MemberChanged,
+    Received,
+    Remember,
+    SetAddress,
+    SetMeta,
+    SetShared,
+    Sighted,
+)
 from hepto.gossip.profile import PROFILES
 from hepto.gossip.reasons import Reason as Refusal
 from hepto.gossip.settings import Settings
 from hepto.log import Log
 from hepto.machine import Effect
+from hepto.mesh.model import Endpoint
+from hepto.mesh.roster import is_endpoint
 from hepto.net.model import View
 from hepto.node import answers, desired
 from hepto.node.board import Board
 from hepto.node.desired import Identity
+from hepto.node.roster import Roster, Said
+from hepto.node.standing import Standing
 from hepto.options import BY_NAME
+from hepto.values import Secret
 from init.contract import paths
 from init.contract.status import Reason
 
@@ -34,11 +49,29 @@ PROBLEM = "gossip"
 
 
 class Membership:
-    """Of one node that has an underlay. `remember` is called in a thread, with what state.json shall hold."""
+    """Of one node that has an underlay. `remember` is called in a thread, with what state.json shall hold.
 
-    def __init__(self, board: Board, node: Identity, remembered: object, remember: Callable[[dict[str, Any]], None]):
+    `received` is called with what members say to each other beyond gossip itself: revocations.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        node: Identity,
+        standing: Standing,
+        roster: Roster,
+        *,
+        keys: tuple[Secret, ...],
+        remembered: object,
+        remember: Callable[[dict[str, Any]], None],
+        received: Callable[[bytes], None],
+    ):
         self._board = board
         self._node = node
+        self._standing = standing
+        self._roster = roster
+        self._received = received
+        self._sighted: IPv6Address | None = None
         self._name = node.node.encode()
         self._compat = Compat(node.config.gossip_compat)
         self._log = Log("gossip")
@@ -50,8 +83,8 @@ class Membership:
         self._network = self._view()
         self._driver = GossipDriver(
             self._settings(),
-            Wire(self._compat.label(node.config.cluster), node.config.key),
-            self._compat.application(self._name),
+            Wire(self._compat.label(node.config.cluster), keys),
+            self._compat.application(self._name, roster.verify),
             self._heard,
         )
 
@@ -97,11 +130,32 @@ class Membership:
         return Address(self._network.addresses[0].packed, self._node.config.port)
 
     def _meta(self) -> bytes:
-        """Without a grant and unsigned: there is no join in this version, so it proves nothing."""
-        config = self._node.config
-        addresses = tuple(address.packed for address in self._network.addresses[:MOST_ADDRESSES])
-        record = EndpointRecord(addresses, config.api_port, config.mesh_port, int(clock.now() * 1000))
-        return self._compat.meta(Meta(None, record))
+        addresses = [address.packed for address in self._network.addresses]
+        if self._sighted is not None:
+            addresses.append(self._sighted.packed)
+        return self._compat.meta(self._standing.meta(addresses, int(clock.now() * 1000)))
+
+    def renew(self) -> None:
+        """The standing has changed: tell everybody."""
+        self._driver.feed(SetMeta(self._meta()))
+
+    def share(self, revocations: bytes) -> None:
+        """A newer list of revocations: tell everybody, now and with every exchange."""
+        self._driver.feed(Broadcast(revocations))
+        self._driver.feed(SetShared(revocations))
+
+    def set_keys(self, keys: tuple[Secret, ...]) -> None:
+        """The keyring has changed; the first encrypts."""
+        self._driver.set_keys(keys)
+
+    def said(self) -> tuple[Said, ...]:
+        """What gossip says of the other members that are ours, dead ones included."""
+        found = []
+        for claim in self._driver.core.members():
+            meta = self._compat.read(claim.meta)
+            if claim.name != self._name and meta is not None:
+                found.append(Said(claim.name.decode(errors="replace"), IPv6Address(claim.address.ip), meta))
+        return tuple(found)
 
     async def _follow(self) -> None:
         """The underlay may be renumbered."""
@@ -110,8 +164,9 @@ class Membership:
             network = self._view()
             if network.addresses and network.addresses != self._network.addresses:
                 self._network = network
+                self._sighted = None
                 self._driver.feed(SetAddress(self._address()))
-                self._driver.feed(SetMeta(self._meta()))
+                self.renew()
 
     # --- what it says
 
@@ -130,12 +185,24 @@ class Membership:
                 where = report.plain_address(claim.address)
                 self._log.info(change.value, name=report.text(claim.name), address=where)
                 self._judge()
+                self._board.work.set()
+            case Received(data):
+                self._received(data)
+            case Sighted(_, address):
+                self._see(IPv6Address(address.ip))
             case Conflict(name, known, other):
                 addresses = {"known": report.plain_address(known), "other": report.plain_address(other)}
                 self._log.warning("two nodes have one name", name=report.text(name), **addresses)
             case Remember(incarnation, addresses):
                 self._remembered = store.Remembered(incarnation, addresses)
                 self._to_save.set()
+
+    def _see(self, address: IPv6Address) -> None:
+        """Somebody sees us at an address that is not ours: there is a translator. One more place to try us at."""
+        known = (*self._network.addresses, self._sighted)
+        if address not in known and is_endpoint(Endpoint(address, self._node.config.mesh_port), self._node.plan.prefix):
+            self._sighted = address
+            self.renew()
 
     def _judge(self) -> None:
         """Whether anchors are waited for."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hepto.mesh.model import View
 from hepto.node.facts import Facts
 from init.contract.status import PhaseState, Reason, ServiceStatus, State, Wait, dump
 
@@ -193,6 +194,8 @@ def answer(found: Status, now: float, gossip: Mapping[str, Any] | None = None) -
             "nat64": str(network.nat64) if network.nat64 else None,
         },
         "gossip": gossip,
+        "mesh": _plain_mesh(facts.peers),
+        "workers": sorted(facts.workers),
         "node_object": None if facts.node_object is None else asdict(facts.node_object),
     }
 
@@ -200,6 +203,17 @@ def answer(found: Status, now: float, gossip: Mapping[str, Any] | None = None) -
 def _plain_configuration(facts: Facts) -> dict[str, dict[str, str]]:
     values = facts.config.shown() if facts.config else {}
     return {name: {"value": value, "source": facts.sources.get(name, "")} for name, value in values.items()}
+
+
+def _plain_mesh(mesh: View) -> dict[str, Any]:
+    """The peers as `hepto.mesh.model.PeerView` has them, and who was refused, with the reason."""
+    return {
+        "peers": [
+            {**asdict(peer), "address": str(peer.address), "endpoint": str(peer.endpoint) if peer.endpoint else None}
+            for peer in mesh.peers
+        ],
+        "refused": dict(mesh.refused),
+    }
 
 
 def _plain_wait(wait: Wait) -> dict[str, Any]:

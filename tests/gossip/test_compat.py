@@ -20,8 +20,10 @@ def test_each_speaks_its_own_application_version() -> None:
 
 
 @pytest.mark.parametrize("compat", list(Compat))
-def test_the_meta_is_known_as_ours(compat: Compat) -> None:
+def test_the_meta_is_known_as_ours_and_read_again(compat: Compat) -> None:
     assert compat.application(b"one").is_ours(compat.meta(META))
+    assert compat.read(compat.meta(META)) == META
+    assert compat.read(b"someone else's") is None
 
 
 def test_tags_are_serf_s_only() -> None:

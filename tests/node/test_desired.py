@@ -53,7 +53,7 @@ def test_the_clock_s_service_comes_with_the_network() -> None:
 
 
 def test_kubernetes_does_not_wait_for_the_underlay() -> None:
-    parameters = desired.kube_parameters(identity(), View(), "abc", 1 << 30)
+    parameters = desired.kube_parameters(identity(), View(), "one", "abc", 1 << 30)
 
     assert parameters is not None
     assert (parameters.mtu, parameters.resolvers, parameters.masters) == (1420, (), (identity().address,))
@@ -61,7 +61,7 @@ def test_kubernetes_does_not_wait_for_the_underlay() -> None:
 
 def test_parameters_follow_configuration_and_network() -> None:
     who = identity(cni="none", proxy="none", registry_mirrors="docker.io=mirror.example")
-    parameters = desired.kube_parameters(who, replace(NETWORK, mtu=1400), "abc", None)
+    parameters = desired.kube_parameters(who, replace(NETWORK, mtu=1400), "one", "abc", None)
 
     assert parameters is not None
     assert (parameters.cni, parameters.proxy, parameters.mtu) == (Cni.NONE, Proxy.NONE, 1320)
@@ -70,7 +70,7 @@ def test_parameters_follow_configuration_and_network() -> None:
 
 
 def test_without_kubernetes_nothing_of_it_is_planned() -> None:
-    assert desired.kube_parameters(identity(debug="no-kube"), NETWORK, "", None) is None
+    assert desired.kube_parameters(identity(debug="no-kube"), NETWORK, "one", "", None) is None
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,12 @@ def test_the_network_sees_its_part_of_the_configuration() -> None:
     settings = desired.network_settings(config(iface="eth1", ip="2001:db8::5/64", gw="fe80::1", dns="2001:db8::53"))
 
     assert (settings.iface, str(settings.ip), str(settings.gw)) == ("eth1", "2001:db8::5/64", "fe80::1")
+
+
+def test_a_worker_uses_the_apiserver_of_its_master() -> None:
+    who = identity(role="node", anchor="two.example.org")
+    parameters = desired.kube_parameters(who, NETWORK, "two", "abc", None)
+
+    assert parameters is not None
+    assert (parameters.master, parameters.worker) == (False, True)
+    assert parameters.masters == (who.plan.node("two"),)

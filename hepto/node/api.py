@@ -1,0 +1,113 @@
+"""The node API of this node: joins and renewals on the master, the relay on all (trust.md section 3).
+
+Promises: a changed register is on the disk before the answer that follows from it is sent; a member passes connections
+on to nodes with a verified grant only.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from ipaddress import IPv6Address
+
+from hepto.api.relay import MASTER, Here, Relay, There
+from hepto.api.routes import HELLO, JOIN, RENEW, Door, Reply
+from hepto.api.server import ApiServer, Settings
+from hepto.edge.pump import pause
+from hepto.log import Log
+from hepto.node.board import Board
+from hepto.node.desired import Identity
+from hepto.node.roster import Enrolled, Roster
+from hepto.pki import fields
+from hepto.pki.reasons import PkiError
+from hepto.pki.signer import Answer, Signer
+from hepto.values import Secret
+from init.contract.status import Reason
+
+RETRY_SECONDS = 2.0
+PROBLEM = "api"
+Keep = Callable[[Answer], None]
+"""Called with each answer of the signer before it is sent: makes its register durable."""
+
+
+class Proof:
+    """HMAC under K_join of the keyring's primary key, which may change."""
+
+    def __init__(self, cluster: str, key: Callable[[], Secret]):
+        self._cluster = cluster
+        self._key = key
+
+    def __call__(self, name: str, *parts: bytes) -> bytes:
+        """hepto.api.proof.Mac."""
+        return fields.mac(fields.join_key(self._key().reveal(), self._cluster), name, *parts)
+
+
+def signing_doors(signer: Signer, keep: Keep) -> dict[str, Door]:
+    """The doors of a master."""
+
+    def door(ask: Callable[[bytes, datetime], Answer]) -> Door:
+        async def open_(body: bytes, server_key: bytes) -> Reply:
+            signer.server_key = server_key
+            try:
+                answer = ask(body, datetime.now(UTC))
+            except PkiError as error:
+                return Reply(error.status, error.body, error.reason)
+            keep(answer)
+            return Reply(answer.status, answer.body)
+
+        return open_
+
+    return {HELLO: door(signer.hello), JOIN: door(signer.join), RENEW: door(signer.renew)}
+
+
+class NodeApi:
+    """Of one node. `certificate` is the file of profile node-api; only a master has doors."""
+
+    def __init__(self, board: Board, node: Identity, roster: Roster, proof: Proof, certificate: str):
+        self._board = board
+        self._node = node
+        self._roster = roster
+        self._proof = proof
+        self._certificate = certificate
+        self._log = Log("api")
+        self._server: ApiServer | None = None
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """How many were refused, by reason."""
+        return self._server.refused if self._server is not None else {}
+
+    async def run(self, doors: dict[str, Door]) -> None:
+        """Serve until cancelled; a port that is taken is named, and tried again."""
+        relay = Relay(self._proof, self.find if not doors else self._find_here)
+        self._server = ApiServer(Settings(self._node.config.api_port, self._certificate), doors, self._is_member, relay)
+        while True:
+            try:
+                await self._server.run(lambda _port: self._board.solved(PROBLEM))
+            except OSError as error:
+                what, hint = f"the node API cannot listen: {error}", "choose another hepto.api-port, or end what has it"
+                self._board.problem(PROBLEM, Reason.INTERFACE, "", what, hint)
+            await pause(RETRY_SECONDS)
+
+    def _find_here(self, target: str) -> Here | tuple[There, ...]:
+        return Here() if target == MASTER else self.find(target)
+
+    def find(self, target: str) -> Here | tuple[There, ...]:
+        """Where the API of `target` is (MASTER: of any master): over the mesh first, else over the underlay."""
+        if target == self._node.node:
+            return Here()
+        known = self._roster.enrolled.values()
+        found = [one for one in known if not self._roster.is_revoked(one.grant) and _is(one, target)]
+        return tuple(place for one in found for place in self._places(one))
+
+    def _places(self, one: Enrolled) -> tuple[There, ...]:
+        port = one.record.api_port if one.record is not None else self._node.config.api_port
+        underlay = one.record.addresses if one.record is not None else ()
+        addresses = (self._node.plan.node(one.grant.node), *map(IPv6Address, underlay))
+        return tuple(There(address, port) for address in addresses) if port else ()
+
+    def _is_member(self, ip: bytes) -> bool:
+        known = self._roster.enrolled.values()
+        return any(ip == self._node.plan.node(one.grant.node).packed or one.seen == IPv6Address(ip) for one in known)
+
+
+def _is(one: Enrolled, target: str) -> bool:
+    return one.grant.role.has_control_plane if target == MASTER else one.grant.node == target

@@ -1,0 +1,186 @@
+"""A node that belongs to somebody else's cluster, or wants to: it joins, and renews in time (trust.md section 3).
+
+Promises: it asks the members that gossip knows, for ever; nothing is believed before the master's proof; a node that
+has belonged to a cluster never takes another CA; whatever keeps it out is named in the status, with what to do.
+"""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from hepto.api import client
+from hepto.api.client import Attempt, Candidate, NobodyError
+from hepto.api.exchange import Failure
+from hepto.edge.pump import pause
+from hepto.log import Log
+from hepto.node.board import Board
+from hepto.node.desired import Identity
+from hepto.node.founder import seconds_until
+from hepto.node.keys import Keys
+from hepto.pki.driver import Pki
+from hepto.pki.joiner import Enrolment, Joiner, Renewer, Waiting
+from hepto.pki.reasons import PkiError
+from hepto.pki.reasons import Reason as Refusal
+from hepto.values import Secret
+from init.contract.status import Reason
+
+JOIN: Final = "join"
+SOON, RARELY = 1.0, 30.0
+"""Seconds between two tries, doubling."""
+
+
+class Applicant:
+    """`key` gives the gossip key, `candidates` the members to ask, best first, `asker` what they are told of us."""
+
+    def __init__(
+        self,
+        board: Board,
+        node: Identity,
+        keys: Keys,
+        pki: Pki,
+        *,
+        key: Callable[[], Secret],
+        candidates: Callable[[], tuple[Candidate, ...]],
+        asker: Callable[[], client.Membership],
+        is_master: Callable[[str], bool],
+    ):
+        self._board = board
+        self._node = node
+        self._pki = pki
+        self._candidates = candidates
+        self._key = key
+        self._asker = asker
+        self._is_master = is_master
+        self._log = Log("join")
+        self._dice = random.SystemRandom()
+        self._keys = keys
+        self._forgotten = False
+        """The master says that it does not know us any more: join again."""
+
+    @property
+    def master(self) -> str:
+        """The node whose apiserver this one uses."""
+        found = self._pki.master()
+        assert found is not None, "asked when settled"
+        return found[0]
+
+    def settle(self, now: datetime, *, plausible: bool) -> bool:
+        """True if this node has been let in; an expired certificate is renewed, not waited for."""
+        del now, plausible
+        if not self._is_enrolled:
+            what, hint = "this node has not joined the cluster yet", "it needs a member that gossip can reach"
+            if JOIN not in self._board.facts.problems:
+                self._board.problem(JOIN, Reason.MASTER, "", what, hint)
+            return False
+        return True
+
+    @property
+    def _is_enrolled(self) -> bool:
+        return self._pki.grant() is not None and self._pki.master() is not None
+
+    def _wants(self, now: datetime) -> bool:
+        return bool(self._pki.due(now)) or self._pki.grant_due(now, self._keys.wireguard)
+
+    def pause(self, now: datetime) -> float:
+        """Seconds until something is due."""
+        return seconds_until(self._pki.deadline(now), now)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        delay = SOON
+        while True:
+            now = datetime.now(UTC)
+            if self._is_enrolled and not self._wants(now):
+                delay = SOON
+                await self._pause(self.pause(now))
+                continue
+            candidates = self._candidates()
+            if not candidates:
+                await self._pause(delay)
+                continue
+            try:
+                if await self._ask(candidates, now):
+                    continue
+            except NobodyError as error:
+                self._forgotten = self._forgotten or any(map(_not_enrolled, error.attempts))
+                self._explain(error.attempts)
+            await pause(delay * (1 + self._dice.random() / 4))
+            delay = min(delay * 2, RARELY)
+
+    async def _pause(self, seconds: float) -> None:
+        """Until something is known that was not, or so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._board.changed()
+
+    async def _ask(self, candidates: tuple[Candidate, ...], now: datetime) -> bool:
+        """One round; True if what is due has come. Raises NobodyError."""
+        certificate_keys = self._pki.new_keys(now)
+        asker, identity, mesh, key = self._asker(), self._keys.identity, Secret(self._keys.mesh), self._key()
+        if self._is_enrolled and not self._forgotten:
+
+            def renewer() -> Renewer:
+                return self._pki.renewer(identity, mesh, key)
+
+            answer = await client.renew(candidates, renewer, certificate_keys, asker, self._is_master)
+        else:
+
+            def joiner() -> Joiner:
+                return self._pki.joiner(identity, mesh, key, self._node.config.ca)
+
+            answer = await client.join(candidates, joiner, certificate_keys, asker)
+        if isinstance(answer, Waiting):
+            what = f"an operator has to admit this node: its fingerprint is {answer.fingerprint}"
+            self._board.problem(JOIN, Reason.OPERATOR, "", what, f"run `hepto node admit {answer.fingerprint}`")
+            return False
+        self._take(answer, certificate_keys)
+        return True
+
+    def _take(self, answer: Enrolment, keys: Mapping[str, ec.EllipticCurvePrivateKey]) -> None:
+        self._pki.enrol(answer, keys)
+        self._forgotten = False
+        self._log.info("enrolled", master=answer.master_name, certificates=sorted(answer.certificates))
+        self._board.solved(JOIN)
+        self._board.work.set()
+
+    def _explain(self, attempts: tuple[Attempt, ...]) -> None:
+        """Of several the one that says most: a refusal of a master, then what does not fit, then silence."""
+        worst = min(attempts, key=lambda attempt: ORDER.index(attempt.failure), default=None)
+        if worst is None:
+            return
+        reason = Reason.MASTER if worst.failure in (Failure.REJECTED, Failure.NO_MASTER) else Reason.ANCHOR
+        subject = "" if worst.failure is Failure.REJECTED else str(worst.candidate)
+        what = worst.detail if worst.failure is Failure.REJECTED else f"it {worst.failure.value}"
+        self._board.problem(JOIN, reason, subject, what or worst.failure.value, HINTS.get(worst.failure, TRIED_AGAIN))
+
+
+def _not_enrolled(attempt: Attempt) -> bool:
+    return isinstance(attempt.cause, PkiError) and attempt.cause.kind is Refusal.NOT_ENROLLED
+
+
+ORDER: Final = (
+    Failure.REJECTED,
+    Failure.CERTIFICATE,
+    Failure.BAD_ANSWER,
+    Failure.ANOTHER_CLUSTER,
+    Failure.WRONG_KEY,
+    Failure.NO_MASTER,
+    Failure.BUSY,
+    Failure.NOT_HEPTO,
+    Failure.CLOSED,
+    Failure.UNREACHABLE,
+    Failure.REFUSED,
+    Failure.SILENT,
+)
+TRIED_AGAIN: Final = "it is tried again"
+HINTS: Final = {
+    Failure.NO_MASTER: "boot the master; this node waits for it",
+    Failure.WRONG_KEY: "give all nodes of a cluster the same hepto.key",
+    Failure.ANOTHER_CLUSTER: "check hepto.anchor and hepto.cluster",
+    Failure.CERTIFICATE: "check hepto.ca, and who answers at that address",
+}

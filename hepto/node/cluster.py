@@ -1,0 +1,246 @@
+"""A node's place in its cluster: its keys, its enrolment, who the others are, and the mesh with them.
+
+    gossip's claims -> roster (grants) -> peers -> mesh
+    enrolment (founds or joins) -> authority, grant, certificates -> gossip's meta, node API, Kubernetes
+
+Promises: each part is asked again whenever something changed (`settle`); what is not known yet changes nothing.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from ipaddress import IPv6Address
+from typing import TYPE_CHECKING, Any
+
+from hepto.api import client
+from hepto.api.client import Candidate
+from hepto.api.relay import MASTER, There
+from hepto.api.routes import Door
+from hepto.errors import PeerError
+from hepto.log import Log
+from hepto.mesh.driver import MeshDriver
+from hepto.mesh.plan import INTERFACE
+from hepto.net.model import View
+from hepto.node import desired, keys
+from hepto.node.api import NodeApi, Proof, signing_doors
+from hepto.node.applicant import Applicant
+from hepto.node.board import Board
+from hepto.node.desired import Identity
+from hepto.node.founder import Founder
+from hepto.node.roster import Roster, claims_control_plane
+from hepto.node.standing import Standing
+from hepto.pki import revocations
+from hepto.pki.driver import Pki
+from hepto.pki.register import Enrolled
+from hepto.pki.signer import Answer
+from hepto.values import Secret
+from init.contract.status import Reason
+
+if TYPE_CHECKING:
+    from hepto.node.membership import Membership
+
+
+MOST_CANDIDATES = 8
+"""Members that are asked in one try."""
+NO_KEY = Secret(bytes(32))
+"""What a join is proved with in a cluster without a key (`hepto.insecure`): nothing."""
+
+
+class Cluster:
+    """Of one node. `remembered` is what gossip knew in an earlier life, `remember` keeps what it knows now."""
+
+    def __init__(self, board: Board, node: Identity, remembered: object, remember: Callable[[dict[str, Any]], None]):
+        """Raises UserError or OSError when a key of this node cannot be read."""
+        self._board = board
+        self._node = node
+        self._remembered = remembered
+        self._remember = remember
+        self._log = Log("cluster")
+        self._pki = Pki(node.directory, desired.subject(node))
+        self._keys = keys.load(self._pki, node.directory)
+        self._standing = Standing(node.node, node.config.api_port, node.config.mesh_port, self._keys.identity)
+        self._roster = Roster(node.plan, node.node)
+        self._mesh = MeshDriver(node.directory)
+        self._proof = Proof(node.config.cluster, lambda: self._join_keys()[0])
+        self._api = NodeApi(board, node, self._roster, self._proof, f"{node.directory}/pki/node-api.pem")
+        self._membership: Membership | None = None
+        self._enrolment: Founder | Applicant | None = None
+        self._enrolled = asyncio.Event()
+
+    @property
+    def gossip(self) -> dict[str, Any] | None:
+        """For the status; None before it has begun."""
+        return self._membership.summary() if self._membership is not None else None
+
+    def mint(self) -> bytes:
+        """A `system:masters` certificate with its key, for minutes and in memory only (masters)."""
+        return self._pki.bootstrap(datetime.now(UTC)).pem()
+
+    def pause(self, now: datetime) -> float:
+        """Seconds until `settle` wants to be called again."""
+        assert self._enrolment is not None, "settled once"
+        return self._enrolment.pause(now)
+
+    # --- made so again and again
+
+    def settle(self, network: View, now: datetime, *, plausible: bool) -> str | None:
+        """Go as far as can be; the master whose apiserver this node uses. None: mesh or certificates are not there."""
+        has_mesh = self._interface(network)
+        if self._enrolment is None:
+            self._enrolment = self._choose(network)
+        if not self._enrolment.settle(now, plausible=plausible):
+            return None
+        self._take_over()
+        if not has_mesh:
+            return None
+        self._enrolled.set()
+        self._meet(network)
+        return self._enrolment.master
+
+    def _interface(self, network: View) -> bool:
+        try:
+            self._mesh.apply(desired.mesh_interface(self._node, network))
+        except OSError as error:
+            what, hint = f"the mesh interface could not be made: {error}", "the image's kernel needs WireGuard"
+            self._board.problem("mesh", Reason.INTERFACE, INTERFACE, what, hint)
+            return False
+        self._board.solved("mesh")
+        self._board.learn(mesh=True)
+        return True
+
+    def _choose(self, network: View) -> Founder | Applicant:
+        """Only a master that has no anchor but itself makes a cluster, and one that was made goes on (section 5)."""
+        may_found = self._node.config.role.has_control_plane and not desired.other_anchors(self._node, network)
+        if may_found or (self._pki.locked and self._pki.subject.master):
+            return Founder(self._board, self._keys, self._pki)
+        return Applicant(
+            self._board,
+            self._node,
+            self._keys,
+            self._pki,
+            key=lambda: self._join_keys()[0],
+            candidates=self._candidates,
+            asker=self._asker,
+            is_master=self._is_master,
+        )
+
+    def _take_over(self) -> None:
+        """What the enrolment has brought."""
+        self._roster.trust(self._pki.authority())
+        self._board.learn(fingerprint=self._pki.fingerprint)
+        granted = self._pki.grant()
+        if granted != self._standing.grant:
+            self._standing.grant = granted
+            if self._membership is not None:
+                self._membership.renew()
+
+    def _meet(self, network: View) -> None:
+        """Whom gossip knows, into the mesh as far as they have proved who they are."""
+        if self._membership is not None:
+            self._roster.learn(self._membership.said())
+        self._mesh.underlay(network.addresses)
+        self._mesh.wish(self._roster.peers(), self._roster.revoked_keys())
+
+    # --- in the background
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._gossip())
+            while self._enrolment is None:
+                await self._board.changed()
+            group.create_task(self._enrolment.run())
+            await self._enrolled.wait()
+            group.create_task(self._mesh.run(self._look_at_mesh))
+            group.create_task(self._api.run(self._doors()))
+
+    def _look_at_mesh(self) -> None:
+        self._board.learn(peers=self._mesh.view())
+
+    async def _gossip(self) -> None:
+        while not desired.may_gossip(self._node, self._board.facts):
+            await self._board.changed()
+        from hepto.node.membership import Membership  # its libraries are loaded while the services start
+
+        self._membership = Membership(
+            self._board,
+            self._node,
+            self._standing,
+            self._roster,
+            keys=self._gossip_keys(),
+            remembered=self._remembered,
+            remember=self._remember,
+            received=self._heard,
+        )
+        self._board.work.set()
+        await self._membership.run()
+
+    def _heard(self, data: bytes) -> None:
+        """A list of revocations that somebody passes on. Whoever sends it: the CA must have signed it."""
+        if not self._pki.locked or not data.startswith(revocations.MAGIC):
+            return
+        try:
+            found = revocations.verify(data, self._pki.authority())
+        except PeerError as error:
+            self._roster.refused[error.reason] += 1
+            return
+        if self._roster.revoke(found):
+            self._pki.keep_revocations(data)
+            assert self._membership is not None, "it has heard this"
+            self._membership.share(data)
+            self._board.work.set()
+
+    # --- the keyring
+
+    def _gossip_keys(self) -> tuple[Secret, ...]:
+        """Once enrolled, the master's keyring outranks the configured key, which only serves a first join."""
+        configured = self._node.config.key
+        return (self._pki.keyring() or configured) if configured else ()
+
+    def _join_keys(self) -> tuple[Secret, ...]:
+        return self._gossip_keys() or (NO_KEY,)
+
+    # --- whom to ask
+
+    def _asker(self) -> client.Membership:
+        authority = self._pki.authority() if self._pki.locked else None
+        return client.Membership(self._node.config.cluster, self._proof, authority, clock=False)
+
+    def _candidates(self) -> tuple[Candidate, ...]:
+        """Masters over the mesh, then every member that could let us in or pass us on, masters first."""
+        found = [Candidate(place.address, place.port) for place in self._masters()]
+        said = self._membership.said() if self._membership is not None else ()
+        members = [member for member in said if member.meta.grant is not None and member.meta.endpoint.api_port]
+        for member in sorted(members, key=lambda member: not claims_control_plane(member)):
+            places = (member.address, *map(IPv6Address, member.meta.endpoint.addresses))
+            found += [Candidate(place, member.meta.endpoint.api_port) for place in places]
+        return tuple(dict.fromkeys(found))[:MOST_CANDIDATES]
+
+    def _masters(self) -> tuple[There, ...]:
+        found = self._api.find(MASTER)
+        return found if isinstance(found, tuple) else ()
+
+    def _is_master(self, name: str) -> bool:
+        known = self._roster.enrolled.get(name)
+        return known is not None and known.grant.role.has_control_plane and not self._roster.is_revoked(known.grant)
+
+    # --- the master's side
+
+    def _doors(self) -> dict[str, Door]:
+        if not isinstance(self._enrolment, Founder):
+            return {}
+        signer = self._pki.signer(Secret(self._keys.mesh), self._join_keys(), admit=self._node.config.admit)
+
+        def keep(answer: Answer) -> None:
+            if answer.register is not None:
+                self._pki.keep_register(answer.register)
+                signer.register = answer.register
+                self._count(signer.register.nodes)
+
+        self._count(signer.register.nodes)
+        return signing_doors(signer, keep)
+
+    def _count(self, nodes: Mapping[str, Enrolled]) -> None:
+        """Whom this master has enrolled: Kubernetes gets an object of each."""
+        workers = (name for name, node in nodes.items() if node.grant.role.has_pods and name != self._node.node)
+        self._board.learn(workers=frozenset(workers))

@@ -1,0 +1,56 @@
+"""The master that makes a cluster and signs for it (trust.md section 5)."""
+
+from datetime import datetime
+from typing import Final
+
+from hepto.log import Log
+from hepto.node.board import Board
+from hepto.node.keys import Keys
+from hepto.pki.driver import ImplausibleClockError, Pki
+from init.contract.status import Reason
+
+LONGEST_PAUSE: Final = 60.0
+"""Deadlines of certificates are wall time, which may be set: look at them anew at least so often."""
+CERTIFICATES: Final = "certificates"
+
+
+def seconds_until(due: datetime | None, now: datetime) -> float:
+    """How long to wait for it at most."""
+    return LONGEST_PAUSE if due is None else min(LONGEST_PAUSE, max(1.0, (due - now).total_seconds()))
+
+
+class Founder:
+    """Makes the cluster once, and renews what is due."""
+
+    def __init__(self, board: Board, keys: Keys, pki: Pki):
+        self.master = pki.subject.node
+        self._board = board
+        self._keys = keys
+        self._pki = pki
+        self._log = Log("pki")
+        self._due: datetime | None = None
+
+    def settle(self, now: datetime, *, plausible: bool) -> bool:
+        """True if all keys and certificates are there. Raises UserError, OSError."""
+        if self._due is None or now >= self._due:
+            try:
+                issued = self._pki.establish(now, plausible=plausible)
+                self._pki.enrol_master(self._keys.identity, self._keys.wireguard, now)
+            except ImplausibleClockError:
+                what, hint = "no cluster is made with an implausible clock", "let NTP in, or set the machine's clock"
+                self._board.problem(CERTIFICATES, Reason.CLOCK, "", what, hint)
+                return False
+            self._due = self._pki.deadline(now)
+            if issued:
+                self._log.info("certificates issued", profiles=[due.profile.name for due in issued])
+                if self._board.facts.clock != "synchronised":
+                    self._log.warning("they are dated by a clock that NTP has not set yet", time=now.isoformat())
+        self._board.solved(CERTIFICATES)
+        return True
+
+    def pause(self, now: datetime) -> float:
+        """Seconds until something is due."""
+        return seconds_until(self._due, now)
+
+    async def run(self) -> None:
+        """A founder asks nobody."""

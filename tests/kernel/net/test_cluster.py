@@ -1,0 +1,123 @@
+"""Agents in namespaces of their own on one bridge: they find each other by gossip, join, and know each other's keys."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Self
+
+from tests.kernel.net.test_underlay import ADVERTISEMENT
+from tests.kernel.net.world import PATIENCE, ROOT, helper, ip, isolated, settle
+from tests.vm.harness import eventually
+
+KEY = "11" * 32
+WORKER = {"node-api", "kubelet-client", "kubelet-server", "kube-proxy", "coredns"}
+
+
+class Member:
+    """One node's agent in its own process and namespaces; `line` is its kernel command line."""
+
+    def __init__(self, name: str, line: str, key: str = KEY):
+        argv = [
+            "nsenter",
+            f"--net=/run/netns/{name}",
+            "unshare",
+            "--mount",
+            "--uts",
+            sys.executable,
+            "-W",
+            "error",
+            "-m",
+        ]
+        self.name = name
+        self.process = subprocess.Popen(
+            [*argv, "tests.kernel.net.member", line, key],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> Self:
+        try:
+            assert self._line() == "begun"
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+    def ask(self, words: str) -> Any:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{words}\n")
+        self.process.stdin.flush()
+        return self._line()
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.ask("status")
+        return found
+
+    def _line(self) -> Any:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, f"{self.name} has ended"
+        return json.loads(line)
+
+    def until(self, look: Callable[[dict[str, Any]], object], what: str) -> dict[str, Any]:
+        """Until its status looks so."""
+        found: dict[str, Any] = {}
+
+        def looked() -> object:
+            found.update(self.status())
+            return look(found)
+
+        eventually(looked, f"{self.name}: {what}", PATIENCE, lambda: found.get("line"), 0.1)
+        return found
+
+
+@contextmanager
+def bridge(*names: str) -> Iterator[None]:
+    """A link with a router that advertises a prefix, and a namespace on it for each name."""
+    ip("link", "add", "lan", "type", "bridge", "mcast_snooping", "0")
+    ip("link", "set", "lan", "up")
+    for name, link in (("router", "eth0"), *((name, "u0") for name in names)):
+        ip("netns", "add", name)
+        ip("link", "add", f"to-{name}", "type", "veth", "peer", "name", link, "netns", name)
+        ip("link", "set", f"to-{name}", "master", "lan", "up")
+        ip("link", "set", "lo", "up", inside=name)
+    ip("address", "add", "fe80::1/64", "dev", "eth0", "nodad", inside="router")
+    ip("link", "set", "eth0", "up", inside="router")
+    settle(("router", "eth0"))
+    with helper("tests.kernel.net.router", ADVERTISEMENT.hex(), inside="router"):
+        yield
+
+
+def line(name: str, role: str, *more: str) -> str:
+    words = ["hepto.cluster=demo", f"hepto.name={name}", f"hepto.role={role}", "hepto.iface=u0", "hepto.debug=no-kube"]
+    return " ".join([*words, *more])
+
+
+def enrolled(found: dict[str, Any]) -> bool:
+    return bool(found.get("authority")) and not found["waits"]
+
+
+@isolated
+def test_a_node_joins_by_an_anchor_and_both_know_each_other() -> None:
+    with bridge("one", "two"), ExitStack() as stack:
+        one = stack.enter_context(Member("one", line("one", "full")))
+        found = one.until(lambda found: found["network"] and found["network"]["addresses"], "has an address")
+        anchor = f"hepto.anchor=[{found['network']['addresses'][0]}]"
+        two = stack.enter_context(Member("two", line("two", "node", anchor)))
+        joined = two.until(lambda found: found["authority"], "has joined")
+
+        assert joined["authority"] == one.status()["authority"]
+        eventually(lambda: [peer["name"] for peer in one.ask("wished")] == ["two"], "one wants two in its mesh")
+        eventually(lambda: [peer["name"] for peer in two.ask("wished")] == ["one"], "two wants one in its mesh")
+        assert one.status()["workers"] == ["two"]
+        for name in WORKER:
+            assert two.ask(f"read /var/lib/hepto/demo/two/pki/{name}.pem").startswith("-----BEGIN CERTIFICATE-----")
+        assert two.ask("read /var/lib/hepto/demo/two/pki/ca.pem") is None, "a worker has no key of the CA"
