@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 HEPTO := $(BIN)/hepto
 PYTHON ?= python3
 IMAGE := $(BUILD)/image
+NODES ?= 1
 
 # gcc and the headers are for python-prctl, which has no wheel; mount, ip, nft and e2fsck are used by the other tiers.
 PACKAGES := ca-certificates cpio e2fsprogs gcc iproute2 libc6-dev libcap-dev mount nftables python3-dev python3-venv
@@ -45,8 +46,8 @@ image: setup  ## build the image into build/image
 	$(HEPTO) build --output $(IMAGE)
 
 .PHONY: run
-run: image  ## set up, build, boot one node and run two pods on it
-	$(HEPTO) lab up --image $(IMAGE)
+run: image  ## set up, build, boot NODES=1 nodes and run pods on them
+	$(HEPTO) lab up --image $(IMAGE) --nodes $(NODES)
 	$(HEPTO) lab demo
 
 .PHONY: check

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from hepto.cli.lab_fault import fault, lab_option, power
 from hepto.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from hepto.cli.progress import Progress
     from hepto.lab import client, state
 
-DEFAULT = "default"
 READY_LIMIT = 600
-"""Seconds that a node has from power-on to Ready; it takes 40 to 50 without KVM."""
+"""Seconds that nodes have from power-on to Ready; one takes 40 to 50 without KVM."""
 
-lab_option = click.option("--name", "lab", default=DEFAULT, show_default=True, metavar="LAB", help="Name of the lab.")
 node_option = click.option("--node", metavar="NODE", help="Node to use; the first of the lab if not given.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
@@ -38,6 +37,10 @@ def command() -> None:
     """
 
 
+command.add_command(fault)
+command.add_command(power)
+
+
 @command.command()
 @lab_option
 @click.option(
@@ -48,9 +51,21 @@ def command() -> None:
     help="Directory that `hepto build` has filled.",
 )
 @click.option("--cluster", default="demo", show_default=True, help="Name of the cluster.")
-@click.option("--node", default="one", show_default=True, help="Name of the node.")
-@click.option("--memory", type=int, default=2048, show_default=True, metavar="MIB", help="Memory of a node.")
-@click.option("--cpus", type=click.IntRange(1, 64), default=2, show_default=True, help="Processors of a node.")
+@click.option(
+    "--nodes",
+    type=click.IntRange(1, 12),
+    default=1,
+    show_default=True,
+    metavar="NUMBER",
+    help="Number of nodes: the first makes the cluster, the others (two, three …) join it.",
+)
+@click.option("--node", default="one", show_default=True, help="Name of the first node.")
+@click.option(
+    "--memory", type=int, metavar="MIB", help="Memory of a node.  [default: 2048, 1024 for one that only joins]"
+)
+@click.option(
+    "--cpus", type=click.IntRange(1, 64), help="Processors of a node.  [default: 2, with several nodes 1 each]"
+)
 @click.option(
     "--disk",
     type=click.IntRange(0),
@@ -64,14 +79,14 @@ def command() -> None:
     type=click.Path(exists=True, dir_okay=False, resolve_path=True),
     default=None,
     metavar="FILE",
-    help="What the data disk contains at first.",
+    help="What the first node's data disk contains at first.",
 )
 @click.option(
     "--set",
     "options",
     multiple=True,
-    metavar="WORD",
-    help="A further word of the kernel command line, such as hepto.cni=none. Repeatable.",
+    metavar="[NODE:]WORD",
+    help="A further word of the kernel command line (of that node only), such as hepto.cni=none. Repeatable.",
 )
 @click.option(
     "--key",
@@ -80,17 +95,24 @@ def command() -> None:
 )
 @click.option("--no-key", is_flag=True, help="Boot without any key.")
 @click.option("--no-router", is_flag=True, help="The lab's router sends no advertisements.")
-@click.option("--no-wait", is_flag=True, help="Do not wait until the node is Ready.")
+@click.option("--no-wait", is_flag=True, help="Do not wait until the nodes are Ready.")
 @click.option(
-    "--limit", type=float, default=READY_LIMIT, show_default=True, metavar="SECONDS", help="How long the node may take."
+    "--limit",
+    type=float,
+    default=READY_LIMIT,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the nodes may take.",
 )
 def up(lab: str, **given: Any) -> None:
-    """Make a lab and wait until its node is Ready.
+    """Make a lab and wait until its nodes are Ready.
 
     \b
     Examples:
       hepto lab up
+      hepto lab up --nodes 3
       hepto lab up --name small --memory 1024 --set hepto.profile=local
+      hepto lab up --nodes 2 --set hepto.debug=no-kube --set two:hepto.mesh-port=7000
     """
     from hepto.cli.progress import Progress
     from hepto.edge.cache import cache_directory
@@ -120,6 +142,7 @@ def up(lab: str, **given: Any) -> None:
         image=str(image),
         cluster=given["cluster"],
         node=given["node"],
+        nodes=given["nodes"],
         memory=given["memory"],
         cpus=given["cpus"],
         disk=given["disk"],
@@ -135,7 +158,8 @@ def up(lab: str, **given: Any) -> None:
             leash = client.make(wanted, where)
         _boot(leash, where, progress, given)
     if not given["no_wait"]:
-        click.echo(boot.what_next(lab))
+        with client.LabClient(where) as connection:
+            click.echo(boot.what_next(lab, connection.snapshot()["nodes"]))
 
 
 def _boot(leash: "client.Leash", where: "state.Place", progress: "Progress", given: dict[str, Any]) -> None:
@@ -221,6 +245,8 @@ def status(lab: str, as_json: bool) -> None:
     )
     for node in snapshot["nodes"]:
         power = "on" if node["on"] else f"off ({node['reason']})"
+        if not node["link_up"]:
+            power += ", link down"
         click.echo(f"{node['name']:12} {power}, {node['memory']} MiB, {node['cpus']} CPUs, {node['address']}")
         click.echo(f"{'':12} {node['says']}")
 
@@ -319,38 +345,27 @@ def console(lab: str, node: str | None) -> None:
 
 @command.command()
 @lab_option
-@click.argument("node")
-@click.argument("action", type=click.Choice(["on", "off", "reset", "button"]))
-def power(lab: str, node: str, action: str) -> None:
-    """Switch NODE on or off, reset it, or press its power button.
-
-    \b
-    Examples:
-      hepto lab power one button
-      hepto lab power one on
-    """
-    from hepto.lab import client, state
-
-    with client.LabClient(state.place(lab)) as connection:
-        connection.power(node, action)
-
-
-@command.command()
-@lab_option
 def demo(lab: str) -> None:
-    """Start two pods behind a Service, and let them answer through it by its name.
+    """Start two pods behind a Service, or one on each node, and let them reach each other through it by its name.
 
     \b
     Examples:
       hepto lab demo
-      hepto lab kubectl -- delete deployment,service hello
+      hepto lab kubectl -- delete deployment,daemonset,service hello
     """
+    from hepto.cli.output import print_table
     from hepto.cli.progress import Progress
     from hepto.lab import client, state
     from hepto.lab import demo as pods
 
     with client.LabClient(state.place(lab)) as connection:
-        click.echo(pods.describe(pods.show(connection, Progress())))
+        if len(connection.snapshot()["nodes"]) == 1:
+            click.echo(pods.describe(pods.show(connection, Progress())))
+            return
+        found = pods.show_all(connection, Progress())
+    print_table(*pods.table(found))
+    if not pods.complete(found):
+        raise UserError("not every pod reached every other", "hepto status  on the nodes may say why")
 
 
 def _run(lab: str, node: str, argv: tuple[str, ...], stdin: bytes, timeout: float) -> int:

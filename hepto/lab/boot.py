@@ -5,7 +5,7 @@ import fcntl
 import json
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from hepto.errors import UserError
 from hepto.lab import channel
 from hepto.lab.client import LabClient
 from hepto.lab.plan import FILES
-from hepto.lab.readiness import Look, Verdict, look, verdict
+from hepto.lab.readiness import PREPARING, Look, Verdict, look, verdict
 
 POLL = 0.5
 """Seconds between two looks at a node."""
@@ -74,56 +74,123 @@ def kubectl_argv(cluster: str, node: str, arguments: tuple[str, ...]) -> tuple[s
     return ("/usr/bin/kubectl", "--kubeconfig", kubeconfig, *arguments)
 
 
-def what_next(lab: str) -> str:
-    """What a user may want to do with a lab that is up."""
+def what_next(lab: str, nodes: Sequence[dict[str, Any]]) -> str:
+    """What a user may want to do with a lab whose nodes (of the snapshot) are Ready."""
     name = "" if lab == "default" else f" --name {lab}"
+    last = nodes[-1]["name"]
+    first: tuple[str, ...]
+    if nodes[0]["kubernetes"]:
+        first = (f"  hepto lab kubectl{name} -- get pods -A -o wide", f"  hepto lab demo{name}")
+    else:
+        first = (f"  hepto lab exec{name} {last} -- hepto gossip",)
+    whose = "" if len(nodes) == 1 else f" {last}"
     return "\n".join(
         (
-            "The node is Ready. What you can do now:",
-            f"  hepto lab kubectl{name} -- get pods -A -o wide",
-            f"  hepto lab demo{name}",
-            f"  hepto lab console{name}",
+            "The node is Ready. What you can do now:"
+            if len(nodes) == 1
+            else f"All {len(nodes)} nodes are Ready. What you can do now:",
+            *first,
+            f"  hepto lab console{name}{whose}",
+            *(() if len(nodes) == 1 else (f"  hepto lab fault{name} link {last} down",)),
             f"  hepto lab down{name}",
         )
     )
 
 
 def wait_ready(connection: LabClient, progress: Shows, limit: float) -> None:
-    """Wait until every node is Ready, showing what each waits for. Raises UserError with the reason."""
-    deadline = time.monotonic() + limit
-    for node in connection.snapshot()["nodes"]:
-        with progress.step(f"Boot {node['name']}"):
-            wait_node(connection, node["name"], deadline, progress)
+    """Wait until every node is Ready, showing what each waits for. Raises UserError with the first reason."""
+    started = time.monotonic()
+    nodes = connection.snapshot()["nodes"]
+    waiting = {node["name"]: Waiting(connection, node, started + limit) for node in nodes}
+    names = ", ".join(waiting)
+    with progress.step(f"Boot {names}"):
+        details: dict[str, str] = {}
+        while waiting:
+            for name, node in tuple(waiting.items()):
+                if node.look():
+                    del waiting[name]
+                    if len(nodes) > 1:
+                        progress.note(f"{name} is Ready after {time.monotonic() - started:.0f} s")
+                details[name] = node.detail
+                progress.detail(_details({other: details.get(other, "") for other in waiting}, len(nodes)))
+            if waiting:
+                select.select([], [], [], POLL)
 
 
-def wait_node(connection: LabClient, node: str, deadline: float, progress: Shows) -> Verdict:
+def _details(details: Mapping[str, str], number: int) -> str:
+    if number == 1:
+        return "".join(details.values())
+    return "; ".join(f"{name}: {detail}" for name, detail in details.items() if detail)
+
+
+def wait_node(connection: LabClient, node: str, deadline: float, progress: Shows) -> None:
     """Wait until a node says that it is ready. Raises UserError."""
-    _wait_channel(connection, node, deadline, progress)
-    asked, said = time.monotonic(), None
-    while True:
-        seen = see(connection, node)
-        progress.detail(seen.detail)
-        now = time.monotonic()
-        if now - asked >= seen.patience or now >= deadline:
-            said, asked = ask(connection, node), now
-        if said is not None and (said.ready or said.hopeless or now >= deadline):
-            break
-        if now >= deadline:
-            raise UserError(f"{node} is not Ready: {seen.detail}", f"hepto lab console {node}  shows how far it came")
+    waiting = Waiting(connection, connection.node_state(node), deadline)
+    while not waiting.look():
+        progress.detail(waiting.detail)
         select.select([], [], [], POLL)
-    if said.ready:
-        return said
-    raise UserError(
-        f"{node} is not Ready: {said.line}", said.hint or f"hepto lab exec {node} -- hepto status  shows more"
-    )
 
 
-def see(connection: LabClient, node: str) -> Look:
+class Waiting:
+    """For one node (of the snapshot) to become Ready until `deadline` (monotonic); it takes one look at a time."""
+
+    detail = ""
+    """What was seen at the last look."""
+
+    def __init__(self, connection: LabClient, node: dict[str, Any], deadline: float) -> None:
+        self._connection = connection
+        self._node = str(node["name"])
+        self._kubernetes = bool(node["kubernetes"])
+        self._deadline = deadline
+        self._asked = time.monotonic()
+        self._opened = False
+        """The lab's channel was served once."""
+        self._said = ""
+        """By the agent, the last time."""
+
+    def look(self) -> bool:
+        """True if it is Ready. Raises UserError when waiting does not help, or takes too long."""
+        over = time.monotonic() >= self._deadline
+        if not self._opened and not self._open(over):
+            return False
+        seen = see(self._connection, self._node, kubernetes=self._kubernetes)
+        self.detail = self._said if self._said and seen.detail == PREPARING else seen.detail
+        if time.monotonic() - self._asked < seen.patience and not over:
+            return False
+        said, self._asked = ask(self._connection, self._node), time.monotonic()
+        self._said = "" if said is None else said.line
+        if said is not None and said.ready:
+            return True
+        if said is not None and (said.hopeless or over):
+            hint = said.hint or f"hepto lab exec {self._node} -- hepto status  shows more"
+            raise UserError(f"{self._node} is not Ready: {said.line}", hint)
+        if over:
+            raise UserError(f"{self._node} is not Ready: {seen.detail}", self._hint())
+        return False
+
+    def _open(self, over: bool) -> bool:
+        """True once the node serves its channel."""
+        state = self._connection.node_state(self._node)
+        if state["channel"]:
+            self._opened, self._asked = True, time.monotonic()
+            return True
+        self.detail = "kernel and PID 1 start"
+        if not state["on"]:
+            raise UserError(f"{self._node} is off: {state['reason']}", self._hint())
+        if over:
+            raise UserError(f"{self._node} does not serve its lab channel", self._hint())
+        return False
+
+    def _hint(self) -> str:
+        return f"hepto lab console {self._node}  shows how far it came"
+
+
+def see(connection: LabClient, node: str, *, kubernetes: bool) -> Look:
     """One look at what PID 1 says."""
     try:
         number = connection.send("guest", node=node, request={"verb": "status"})
         data = b"".join(channel.unpack(frame) for frame in connection.answers(number, 10) if "stream" in frame)
-        return look(json.loads(data))
+        return look(json.loads(data), kubernetes=kubernetes)
     except (TimeoutError, ValueError):
         return Look("it does not answer")
     except UserError as error:  # it has begun anew, or is off
@@ -146,15 +213,4 @@ def one_line(connection: LabClient, node: dict[str, Any]) -> str:
     if not node["channel"]:
         return "does not serve its lab channel (yet)"
     said = ask(connection, node["name"])
-    return said.line if said is not None else see(connection, node["name"]).detail
-
-
-def _wait_channel(connection: LabClient, node: str, deadline: float, progress: Shows) -> None:
-    progress.detail("kernel and PID 1 start")
-    try:
-        seen = connection.wait_for(node, lambda seen: seen["channel"] or not seen["on"], deadline - time.monotonic())
-    except TimeoutError:
-        what = f"{node} does not serve its lab channel"
-        raise UserError(what, f"hepto lab console {node}  shows how far it came") from None
-    if not seen["on"]:
-        raise UserError(f"{node} is off: {seen['reason']}", f"hepto lab console {node}  shows its last words")
+    return said.line if said is not None else see(connection, node["name"], kubernetes=node["kubernetes"]).detail

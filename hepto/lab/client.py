@@ -149,6 +149,11 @@ class LabClient:
         for _ in self.answers(self.send("power", node=node, action=action), 30):
             pass
 
+    def fault(self, kind: str, **fields: Any) -> None:
+        """`prefix` (bridge, prefix), `link` (node, up), `move` (node, bridge) or `replace` (node). Raises UserError."""
+        for _ in self.answers(self.send("fault", kind=kind, **fields), 30):
+            pass
+
     def request(self, where: str, argv: tuple[str, ...], stdin: bytes = b"", timeout: float = EXEC_LIMIT) -> int:
         """Start a command on a node, on the router or on the outer host; the number of the request."""
         if len(stdin) > channel.MAX_STDIN:

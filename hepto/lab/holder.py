@@ -15,12 +15,14 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Coroutine
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 
 from hepto.errors import UserError
 from hepto.lab import network, router, spec, state
 from hepto.lab.session import Session
+from hepto.lab.spec import DOMAIN, LINKS, OUTSIDE
 from hepto.lab.vm import VirtualMachine
 
 GRACE = 90.0
@@ -34,11 +36,18 @@ class Holder:
         self.lab = lab
         self.where = where
         self.machines: dict[str, VirtualMachine] = {}
+        self.routers: tuple[router.LinkRouter, ...] = ()
+        self.links: dict[str, router.LinkRouter] = {}
+        """Where each node is plugged in."""
+        self.taps: dict[str, str] = {}
+        """Interface names, by node."""
         self.outside: subprocess.Popen[str] | None = None
         self.over = asyncio.Event()
         self.changes = asyncio.Condition()
         self._leash = leash
         self._alive = alive
+        self._table: dict[str, IPv6Address] = {}
+        """What the DNS servers know."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -82,7 +91,10 @@ class Holder:
                 "reason": machine.power.reason,
                 "boots": machine.power.boots,
                 "channel": machine.channel_open,
-                "address": str(self.lab.address(name)),
+                "address": str(self.address(name)),
+                "link": self.links[name].link.bridge,
+                "link_up": machine.link_up,
+                "kubernetes": machine.node.kubernetes,
                 "memory": machine.node.memory,
                 "cpus": machine.node.cpus,
                 "console": str(self.where.node(name).console),
@@ -99,8 +111,28 @@ class Holder:
             "cluster": self.lab.cluster,
             "image": self.lab.image,
             "emulator": emulator,
+            "links": [{"name": item.link.bridge, "prefix": str(item.prefix)} for item in self.routers],
             "nodes": nodes,
         }
+
+    def machine(self, name: str) -> VirtualMachine:
+        """The node of that name. Raises UserError."""
+        found = self.machines.get(name)
+        if found is None:
+            known = ", ".join(self.machines)
+            raise UserError(f"lab {self.lab.name} has no node {name!r}", f"its nodes: {known}")
+        return found
+
+    def address(self, name: str) -> IPv6Address:
+        """The one that the node makes from the prefix that its link has now."""
+        return self.lab.address(name, self.links[name].prefix, self.machines[name].generation)
+
+    def readdress(self) -> None:
+        """Addresses may have become others: tell the DNS servers and whoever watches."""
+        self._table[f"router.{DOMAIN}"] = router.first(self.routers[0].prefix)
+        self._table[f"outside.{DOMAIN}"] = OUTSIDE
+        self._table.update({f"{name}.{DOMAIN}": self.address(name) for name in self.machines})
+        self.changed()
 
     async def shut_down(self) -> None:
         """Press every power button and wait until the nodes are off, or for GRACE."""
@@ -113,17 +145,20 @@ class Holder:
 
     async def _make(self) -> None:
         network.make()
-        if self.lab.advertise:
-            message = router.advertisement(network.ROUTER_HARDWARE_ADDRESS).encode()
-            self.start(router.advertise(router.advertising_socket(), message))
-        await router.serve_names(self.lab.names())
+        advertises = self.lab.advertise
+        self.routers = tuple(router.LinkRouter(link, self._table, advertises=advertises) for link in LINKS)
+        for item in self.routers:
+            self.start(item.run())
+            await item.serve_names()
         self._start_outside()
         for number, node in enumerate(self.lab.nodes):
-            machine = VirtualMachine(
-                self.lab, node, self.where.node(node.name), network.tap(node.name, number), self.changed
-            )
+            name = self.taps[node.name] = network.tap_name(node.name, number)
+            files = self.where.node(node.name)
+            machine = VirtualMachine(self.lab, node, files, network.tap(name), self.changed)
             machine.prepare()
             self.machines[node.name] = machine
+            self.links[node.name] = self.routers[0]
+        self.readdress()
         with state.short_path(self.where.directory / state.SOCKET) as path:
             await asyncio.start_unix_server(lambda reader, writer: Session(self, reader, writer).run(), path)
         for machine in self.machines.values():

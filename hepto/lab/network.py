@@ -1,28 +1,21 @@
-"""The lab's network inside the holder's own network namespace: a bridge, a tap for each node, a link to the host
+"""The lab's network inside the holder's own network namespace: a bridge a link, a tap for each node, a link to the host
 behind the router.
 
-There is no IPv4 address in it, not even 127.0.0.1. Nothing here is ever removed: it ends with the namespace.
+There is no IPv4 address in it, not even 127.0.0.1. Nothing here is removed but a prefix that has become another: all
+ends with the namespace.
 """
 
 import contextlib
 import fcntl
 import os
 import struct
+from ipaddress import IPv6Address
 from pathlib import Path
 
 from pyroute2 import IPRoute
 
 from hepto.errors import UserError
-from hepto.lab.spec import (
-    BRIDGE,
-    LAB_NETWORK,
-    OUTSIDE,
-    OUTSIDE_NETWORK,
-    OUTSIDE_ROUTER,
-    ROUTER,
-    ROUTER_LINK_LOCAL,
-    UPLINK,
-)
+from hepto.lab.spec import BRIDGE, LINKS, OUTSIDE, OUTSIDE_NETWORK, OUTSIDE_ROUTER, ROUTER_LINK_LOCAL, UPLINK, Link
 
 MTU = 1500
 INTERFACE_NAME_LIMIT = 15
@@ -37,27 +30,36 @@ IFF_VNET_HDR = 0x4000
 IFA_F_NODAD = 0x02
 
 
-ROUTER_HARDWARE_ADDRESS = bytes.fromhex("525400000001")
-"""Given, for a bridge without one takes the lowest of its ports', and advertisements name it."""
-
-
 def make() -> None:
-    """The bridge with the router's addresses, and the uplink."""
+    """The bridges with the router's addresses, and the uplink."""
     with IPRoute() as links:
         _loopback(links)
-        # Multicast snooping would keep neighbour discovery from ports that have not reported yet.
-        links.link("add", ifname=BRIDGE, kind="bridge", br_mcast_snooping=0, address=ROUTER_HARDWARE_ADDRESS.hex(":"))
-        bridge = links.link_lookup(ifname=BRIDGE)[0]
-        _sysctl(BRIDGE, "accept_dad", "0")
-        links.link("set", index=bridge, state="up")
-        address(links, bridge, str(ROUTER_LINK_LOCAL), 64)
-        address(links, bridge, str(ROUTER), LAB_NETWORK.prefixlen)
+        for link in LINKS:
+            _bridge(links, link)
         links.link("add", ifname=UPLINK, kind="veth", peer={"ifname": "outside0"})
         uplink = links.link_lookup(ifname=UPLINK)[0]
         _sysctl(UPLINK, "accept_dad", "0")
         links.link("set", index=uplink, state="up")
         address(links, uplink, str(OUTSIDE_ROUTER), OUTSIDE_NETWORK.prefixlen)
         _sysctl("all", "forwarding", "1")
+
+
+def _bridge(links: IPRoute, link: Link) -> None:
+    # Multicast snooping would keep neighbour discovery from ports that have not reported yet.
+    links.link("add", ifname=link.bridge, kind="bridge", br_mcast_snooping=0, address=link.hardware_address.hex(":"))
+    index = links.link_lookup(ifname=link.bridge)[0]
+    _sysctl(link.bridge, "accept_dad", "0")
+    links.link("set", index=index, state="up")
+    address(links, index, str(ROUTER_LINK_LOCAL), 64)
+    address(links, index, str(link.network[1]), link.network.prefixlen)
+
+
+def renumber(bridge: str, old: IPv6Address, new: IPv6Address) -> None:
+    """Give the router the address `new` instead of `old`; with it goes its route to the old prefix."""
+    with IPRoute() as links:
+        index = links.link_lookup(ifname=bridge)[0]
+        address(links, index, str(new), 64)
+        links.addr("del", index=index, address=str(old), prefixlen=64)
 
 
 def give_uplink(pid: int) -> None:
@@ -77,9 +79,13 @@ def join_outside() -> None:
         links.route("add", dst="default", gateway=str(OUTSIDE_ROUTER), oif=link)
 
 
-def tap(node: str, number: int) -> int:
-    """A tap device on the bridge; the descriptor belongs to the caller, and the device lives as long as it."""
-    name = f"tap{number}-{node}"[:INTERFACE_NAME_LIMIT]
+def tap_name(node: str, number: int) -> str:
+    """Of the interface that the node at this place of the lab has on its bridge."""
+    return f"tap{number}-{node}"[:INTERFACE_NAME_LIMIT]
+
+
+def tap(name: str) -> int:
+    """A tap device on the first bridge; the descriptor belongs to the caller, and the device lives as long as it."""
     try:
         descriptor = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
@@ -92,8 +98,16 @@ def tap(node: str, number: int) -> int:
     with IPRoute() as links:
         link = links.link_lookup(ifname=name)[0]
         _sysctl(name, "disable_ipv6", "1")  # a port of the bridge is no host
-        links.link("set", index=link, master=links.link_lookup(ifname=BRIDGE)[0], state="up")
+        links.link("set", index=link, state="up")
+    plug(name, BRIDGE)
     return descriptor
+
+
+def plug(name: str, bridge: str) -> None:
+    """Make a tap a port of that bridge."""
+    with IPRoute() as links:
+        (link,), (master,) = links.link_lookup(ifname=name), links.link_lookup(ifname=bridge)
+        links.link("set", index=link, master=master)
 
 
 def address(links: IPRoute, link: int, value: str, length: int) -> None:

@@ -1,6 +1,8 @@
 """From what a user asks for to the lab's specification. Pure, but for the key that it is handed."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from hepto.errors import ExitCode, UserError
 from hepto.lab import qemu, state
@@ -9,6 +11,19 @@ from hepto.lab.spec import Emulator, Lab, Node
 FILES = ("vmlinuz", "initrd.cpio", "root.erofs")
 """What a lab needs of an image."""
 SECRETS = ("hepto.key", "hepto.identity")
+NAMES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+"""Of the nodes of a lab. The first makes the cluster, the others join it."""
+LEAST_MEMORY = 512
+MEMORY = 2048
+"""MiB of a node that is master, too."""
+WORKER_MEMORY = 1024
+LIGHT_MEMORY = 512
+"""MiB of a node without Kubernetes."""
+CPUS = 2
+CPUS_OF_MANY = 1
+"""Emulated processors share those of this machine: more of them make several nodes slower, not faster."""
+FOR_ONE = re.compile(r"([^=:.]+):(.+)", re.DOTALL)
+"""NODE:WORD, a word of the command line of one node only."""
 
 
 @dataclass(frozen=True)
@@ -18,14 +33,19 @@ class Wish:
     name: str = "default"
     image: str = "build/image"
     cluster: str = "demo"
-    node: str = "one"
+    node: str = NAMES[0]
+    """The first node."""
+    nodes: int = 1
     role: str = "full"
-    memory: int = 2048
-    cpus: int = 2
+    """Of the first node; the others are workers."""
+    memory: int | None = None
+    """MiB of each node; by its role if not given."""
+    cpus: int | None = None
     disk: int = 8192
     disk_from: str = ""
+    """Of the first node: a data disk is that of one node."""
     options: tuple[str, ...] = ()
-    """Further words of the kernel command line."""
+    """Further words of the kernel command line; NODE:WORD for one node only."""
     advertise: bool = True
 
 
@@ -33,17 +53,32 @@ def lab(wish: Wish, emulator: Emulator, key: str | None) -> Lab:
     """The specification. Raises UserError for what cannot be."""
     state.check_name(wish.name, "lab")
     state.check_name(wish.node, "node")
-    if wish.memory < 512:
+    names = (wish.node, *NAMES[1 : wish.nodes])
+    if len(set(names)) != wish.nodes:
+        raise UserError(
+            f"{wish.nodes} nodes cannot be called {', '.join(names)}",
+            f"give at most {len(NAMES)} nodes, and the first a name that no other has",
+            ExitCode.USAGE,
+        )
+    if wish.memory is not None and wish.memory < LEAST_MEMORY:
         raise UserError(f"a node cannot run in {wish.memory} MiB", "give at least --memory 1024", ExitCode.USAGE)
-    options = merge(
-        {
-            "hepto.cluster": wish.cluster,
-            "hepto.name": wish.node,
-            "hepto.role": wish.role,
-            "hepto.debug": "lab",
-        },
-        wish.options,
-    )
+    credentials = (("hepto.key", key),) if key is not None else ()
+    whole = Lab(wish.name, wish.image, emulator, (), wish.cluster, wish.advertise)
+    nodes = tuple(_node(wish, name, _options(wish, whole, names, name), credentials) for name in names)
+    return replace(whole, nodes=nodes)
+
+
+def _options(wish: Wish, whole: Lab, names: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """The words of one node. All but the first join by the address of the first."""
+    first = name == names[0]
+    ours = {
+        "hepto.cluster": wish.cluster,
+        "hepto.name": name,
+        "hepto.role": wish.role if first else "node",
+        **({} if first else {"hepto.anchor": str(whole.address(names[0]))}),
+        "hepto.debug": "lab",
+    }
+    options = merge(ours, tuple(_words_for(name, names, wish.options)))
     length = len(qemu.command_line(options))
     if length > qemu.COMMAND_LINE_LIMIT:
         raise UserError(
@@ -51,17 +86,27 @@ def lab(wish: Wish, emulator: Emulator, key: str | None) -> Lab:
             "leave some --set options out",
             ExitCode.USAGE,
         )
-    credentials = (("hepto.key", key),) if key is not None else ()
-    node = Node(
-        name=wish.node,
-        options=options,
-        credentials=credentials,
-        memory=wish.memory,
-        cpus=wish.cpus,
-        disk=wish.disk,
-        disk_from=wish.disk_from,
-    )
-    return Lab(wish.name, wish.image, emulator, (node,), wish.cluster, wish.advertise)
+    return options
+
+
+def _words_for(name: str, names: tuple[str, ...], given: tuple[str, ...]) -> Iterator[str]:
+    for word in given:
+        match = FOR_ONE.fullmatch(word)
+        if match is None:
+            yield word
+        elif match[1] not in names:
+            what = f"--set {word}: there is no node {match[1]!r}"
+            raise UserError(what, f"the nodes are {', '.join(names)}", ExitCode.USAGE)
+        elif match[1] == name:
+            yield match[2]
+
+
+def _node(wish: Wish, name: str, options: tuple[str, ...], credentials: tuple[tuple[str, str], ...]) -> Node:
+    first = name == wish.node
+    node = Node(name, options, credentials, disk=wish.disk, disk_from=wish.disk_from if first else "")
+    usual = LIGHT_MEMORY if not node.kubernetes else MEMORY if first else WORKER_MEMORY
+    memory = usual if wish.memory is None else wish.memory
+    return replace(node, memory=memory, cpus=wish.cpus or (CPUS if wish.nodes == 1 else CPUS_OF_MANY))
 
 
 def merge(ours: dict[str, str], given: tuple[str, ...]) -> tuple[str, ...]:

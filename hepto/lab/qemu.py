@@ -14,6 +14,8 @@ CHANNEL_DEVICE = "channel0"
 """QEMU's id of the port; events of the machine protocol name it."""
 CHANNEL_PORT = "hepto.lab"
 """The port's name inside the guest (init.contract.paths.LAB_PORT)."""
+NETWORK = "net0"
+"""QEMU's name of the network interface's cable."""
 ROOT_SERIAL = "hepto-root"
 DATA_SERIAL = "lab-data"
 COMMAND_LINE_LIMIT = 2047
@@ -68,8 +70,8 @@ def argv(emulator: Emulator, machine: Machine, given: Descriptors) -> tuple[str,
         *("-kernel", str(machine.kernel), "-initrd", str(machine.initrd), "-append", machine.command_line),
         *_disk("root", machine.root, ROOT_SERIAL, read_only=True),
         *(_disk("data", machine.data, DATA_SERIAL, read_only=False) if machine.data is not None else ()),
-        *("-netdev", f"tap,id=net0,fd={given.tap}"),
-        *("-device", f"virtio-net-pci,netdev=net0,mac={machine.hardware_address.hex(':')},romfile="),
+        *("-netdev", f"tap,id={NETWORK},fd={given.tap}"),
+        *("-device", f"virtio-net-pci,netdev={NETWORK},mac={machine.hardware_address.hex(':')},romfile="),
         *("-object", "rng-builtin,id=rng0", "-device", "virtio-rng-pci,rng=rng0"),
         *("-chardev", f"socket,id=console,fd={given.console},logfile={_escape(machine.console_log)},logappend=on"),
         *("-serial", "chardev:console"),

@@ -37,7 +37,7 @@ class Reply:
 Message = Greeting | Event | Reply
 
 
-def command(name: str, identity: int, **arguments: Any) -> bytes:
+def command(name: str, identity: int, /, **arguments: Any) -> bytes:
     """One command as a line."""
     message: dict[str, Any] = {"execute": name, "id": identity}
     if arguments:

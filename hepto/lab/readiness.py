@@ -12,6 +12,8 @@ from init.contract.status import BootStatus, PhaseState, ServiceStatus, State, l
 
 LAST = "kubelet"
 """No node is Ready before this service is."""
+PREPARING = "the agent is preparing"
+"""It may wait for something that only itself can name: its answer is worth more than this."""
 UP = frozenset((State.READY, State.DOWN))
 ASK_SOON = 2.0
 ASK_RARELY = 15.0
@@ -49,7 +51,7 @@ def look(state: dict[str, Any], *, kubernetes: bool = True) -> Look:
         up = len(services) - len(names)
         return Look(f"{up} of {len(services)} services are ready; not yet: {_names(names, services)}")
     if kubernetes and LAST not in services:
-        return Look("the agent is preparing")
+        return Look(PREPARING)
     return Look("all services are ready", settled=True)
 
 

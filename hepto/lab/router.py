@@ -1,6 +1,6 @@
-"""The lab's router at work:
+"""The lab's router at work, one `LinkRouter` a link:
 
-advertisements on the bridge (at once to who solicits) and the DNS server. Forwarding is the kernel's.
+advertisements (at once to who solicits) and the DNS server. Forwarding is the kernel's.
 """
 
 import asyncio
@@ -8,9 +8,9 @@ import contextlib
 import socket
 import struct
 from collections.abc import Mapping
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 
-from hepto.lab import names
+from hepto.lab import names, network
 from hepto.lab.advertise import (
     HOP_LIMIT,
     ROUTER_SOLICITATION,
@@ -20,7 +20,7 @@ from hepto.lab.advertise import (
     SearchDomains,
 )
 from hepto.lab.network import MTU
-from hepto.lab.spec import BRIDGE, DOMAIN, LAB_NETWORK, ROUTER, ROUTER_LINK_LOCAL
+from hepto.lab.spec import BRIDGE, DOMAIN, ROUTER_LINK_LOCAL, Link
 
 ALL_NODES = "ff02::1"
 ALL_ROUTERS = "ff02::2"
@@ -30,15 +30,75 @@ ICMP6_FILTER = 1  # linux/icmpv6.h
 DNS_PORT = 53
 
 
-def advertisement(hardware_address: bytes) -> Advertisement:
-    """What the lab's router says."""
+def advertisement(
+    hardware_address: bytes, prefix: IPv6Network, withdrawn: tuple[IPv6Network, ...] = ()
+) -> Advertisement:
+    """What the router of a link says.
+
+    Withdrawn prefixes get lifetimes of zero: hosts prefer them no longer at once, and forget them within two hours
+    (RFC 4862 section 5.5.3 e: sooner an unauthenticated router may not make them).
+    """
     return Advertisement(
         link_layer_address=hardware_address,
         mtu=MTU,
-        prefixes=(Prefix(LAB_NETWORK),),
-        resolvers=(Resolvers((ROUTER,)),),
+        prefixes=(Prefix(prefix), *(Prefix(old, valid=0, preferred=0) for old in withdrawn)),
+        resolvers=(
+            Resolvers((first(prefix),)),
+            *(Resolvers((first(old),), lifetime=0) for old in withdrawn),
+        ),
         search_domains=(SearchDomains((DOMAIN,)),),
     )
+
+
+def first(prefix: IPv6Network) -> IPv6Address:
+    """The router's address in a prefix."""
+    return prefix[1]
+
+
+class LinkRouter:
+    """The router on one link whose bridge is up. `table` is what its DNS server knows; it may change."""
+
+    def __init__(self, link: Link, table: Mapping[str, IPv6Address], *, advertises: bool = True) -> None:
+        self.link = link
+        self.prefix = link.network
+        self._table = table
+        self._withdrawn: tuple[IPv6Network, ...] = ()
+        self._raw = advertising_socket(link.bridge) if advertises else None
+        self._names: asyncio.DatagramTransport | None = None
+
+    async def run(self) -> None:
+        """Advertise now, at every solicitation and every INTERVAL, for ever."""
+        loop = asyncio.get_running_loop()
+        while self._raw is not None:
+            self.announce()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL):
+                    # Answering all nodes is allowed (RFC 4861 section 6.2.6) and serves a host without an address.
+                    await loop.sock_recvfrom(self._raw, 1500)
+
+    def announce(self) -> None:
+        """Send an advertisement."""
+        if self._raw is None:
+            return
+        message = advertisement(self.link.hardware_address, self.prefix, self._withdrawn).encode()
+        with contextlib.suppress(OSError):  # no port has carrier yet
+            self._raw.sendto(message, (ALL_NODES, 0, 0, socket.if_nametoindex(self.link.bridge)))
+
+    async def serve_names(self) -> None:
+        """Answer questions at the router's address in the prefix of now."""
+        if self._names is not None:
+            self._names.close()
+        self._names = await serve_names(self._table, first(self.prefix))
+
+    async def renumber(self, prefix: IPv6Network) -> None:
+        """Another prefix from now on: the old one is withdrawn, and the router is not there any more."""
+        if prefix == self.prefix:
+            return
+        network.renumber(self.link.bridge, first(self.prefix), first(prefix))
+        self._withdrawn = tuple(old for old in (*self._withdrawn, self.prefix) if old != prefix)
+        self.prefix = prefix
+        await self.serve_names()
+        self.announce()
 
 
 def advertising_socket(link: str = BRIDGE, source: IPv6Address = ROUTER_LINK_LOCAL) -> socket.socket:
@@ -60,19 +120,6 @@ def advertising_socket(link: str = BRIDGE, source: IPv6Address = ROUTER_LINK_LOC
     return raw
 
 
-async def advertise(raw: socket.socket, message: bytes, link: str = BRIDGE) -> None:
-    """Send `message` now, at every solicitation and every INTERVAL, for ever."""
-    loop = asyncio.get_running_loop()
-    everybody = (ALL_NODES, 0, 0, socket.if_nametoindex(link))
-    while True:
-        with contextlib.suppress(OSError):  # no port has carrier yet
-            raw.sendto(message, everybody)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(INTERVAL):
-                # Answering all nodes is allowed (RFC 4861 section 6.2.6) and serves a host that has no address yet.
-                await loop.sock_recvfrom(raw, 1500)
-
-
 class Resolver(asyncio.DatagramProtocol):
     """The DNS server's datagrams."""
 
@@ -92,7 +139,7 @@ class Resolver(asyncio.DatagramProtocol):
             self._transport.sendto(reply, source)
 
 
-async def serve_names(table: Mapping[str, IPv6Address], address: IPv6Address = ROUTER) -> asyncio.DatagramTransport:
+async def serve_names(table: Mapping[str, IPv6Address], address: IPv6Address) -> asyncio.DatagramTransport:
     """Start the DNS server."""
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         lambda: Resolver(table), local_addr=(str(address), DNS_PORT), family=socket.AF_INET6

@@ -7,6 +7,7 @@ guest    node request             -> the node's own answer frames
 host     where argv stdin         -> stdout and stderr of a command run in the router's or the outer network, exit
 console  node                     -> data for ever; `type target data` sends keys
 power    node action              -> exit
+fault    kind …                   -> exit (see faults.inject)
 cancel   target                   -> nothing; that request's answers end
 down     graceful                 -> exit, then the lab ends
 """
@@ -14,12 +15,13 @@ down     graceful                 -> exit, then the lab ends
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from hepto.errors import PeerError, UserError
-from hepto.lab import channel
+from hepto.lab import channel, faults
 from hepto.lab.channel import Frame
+from hepto.lab.vm import VirtualMachine
 
 if TYPE_CHECKING:
     from hepto.lab.holder import Holder
@@ -60,9 +62,7 @@ class Session:
         except UserError as error:
             self._answer(identity, {"error": error.what, "hint": error.hint})
         except (KeyError, TypeError, ValueError) as error:
-            self._answer(
-                identity, {"error": f"not a request: {error!r}", "hint": "command and holder differ: make the lab anew"}
-            )
+            self._answer(identity, _misunderstood(error))
 
     def _dispatch(self, identity: int, frame: Frame) -> None:
         match frame["verb"]:
@@ -82,7 +82,9 @@ class Session:
             case "type":
                 self._machine(frame).type(channel.unpack(frame))
             case "power":
-                self._start(identity, self._power(identity, frame))
+                self._start(identity, self._do(identity, self._power(frame)))
+            case "fault":
+                self._start(identity, self._do(identity, faults.inject(self._holder, frame)))
             case "cancel":
                 self._cancels.pop(frame["target"], lambda: None)()
             case "down":
@@ -90,13 +92,8 @@ class Session:
             case verb:
                 raise ValueError(verb)
 
-    def _machine(self, frame: Frame) -> Any:
-        name = frame["node"]
-        machine = self._holder.machines.get(name)
-        if machine is None:
-            known = ", ".join(self._holder.machines)
-            raise UserError(f"lab {self._holder.lab.name} has no node {name!r}", f"its nodes: {known}")
-        return machine
+    def _machine(self, frame: Frame) -> VirtualMachine:
+        return self._holder.machine(frame["node"])
 
     def _answer(self, identity: int, frame: Frame) -> None:
         if self._writer.transport.get_write_buffer_size() > BACKLOG:
@@ -129,20 +126,26 @@ class Session:
         machine.watchers.add(watch)
         self._cancels[identity] = lambda: machine.watchers.discard(watch)
 
-    async def _power(self, identity: int, frame: Frame) -> None:
+    async def _do(self, identity: int, work: Coroutine[Any, Any, None]) -> None:
+        """Answer when it is done, or why it is not."""
         try:
-            machine = self._machine(frame)
-            match frame["action"]:
-                case "on":
-                    await machine.switch_on()
-                case "off":
-                    machine.switch_off()
-                case action:
-                    machine.press(action)
+            await work
         except UserError as error:
             self._answer(identity, {"error": error.what, "hint": error.hint})
+        except (KeyError, TypeError, ValueError) as error:
+            self._answer(identity, _misunderstood(error))
         else:
             self._answer(identity, {"exit": 0})
+
+    async def _power(self, frame: Frame) -> None:
+        machine = self._machine(frame)
+        match frame["action"]:
+            case "on":
+                await machine.switch_on()
+            case "off":
+                machine.switch_off()
+            case action:
+                machine.press(action)
 
     async def _down(self, identity: int, graceful: bool) -> None:
         if graceful:
@@ -187,3 +190,7 @@ class Session:
     async def _copy(self, identity: int, stream: str, reader: asyncio.StreamReader) -> None:
         while data := await reader.read(channel.PIECE):
             self._answer(identity, {"stream": stream, "data": channel.pack(data)})
+
+
+def _misunderstood(error: Exception) -> Frame:
+    return {"error": f"not a request: {error!r}", "hint": "command and holder differ: make the lab anew"}

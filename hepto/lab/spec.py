@@ -13,18 +13,37 @@ from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Any
 
+from hepto.errors import ExitCode, UserError
+
 LAB_NETWORK = IPv6Network("2001:db8:1::/64")
-ROUTER = IPv6Address("2001:db8:1::1")
 ROUTER_LINK_LOCAL = IPv6Address("fe80::1")
 OUTSIDE_NETWORK = IPv6Network("2001:db8:2::/64")
 OUTSIDE_ROUTER = IPv6Address("2001:db8:2::1")
 OUTSIDE = IPv6Address("2001:db8:2::2")
 DOMAIN = "lab.internal"
-BRIDGE = "lab0"
 UPLINK = "up0"
+
+
+@dataclass(frozen=True)
+class Link:
+    """A bridge with the router on it. All nodes begin on the first; the second is for nodes that move."""
+
+    bridge: str
+    network: IPv6Network
+    """What the router advertises until it is renumbered."""
+    hardware_address: bytes
+    """Of the router. Given, for a bridge without one takes the lowest of its ports', and advertisements name it."""
+
+
+LINKS = (
+    Link("lab0", LAB_NETWORK, bytes.fromhex("525400000001")),
+    Link("lab1", IPv6Network("2001:db8:3::/64"), bytes.fromhex("525400000002")),
+)
+BRIDGE = LINKS[0].bridge
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 """Names of labs and nodes: they become directories, interface names and DNS labels."""
+PREFIX_HINT = "give a /64 such as 2001:db8:7::/64"
 RESERVED = frozenset({"router", "outside"})
 """What `hepto lab exec` understands besides nodes."""
 
@@ -61,6 +80,12 @@ class Node:
     on: bool = True
     """False: the machine is there and switched off."""
 
+    @property
+    def kubernetes(self) -> bool:
+        """False if its options say that it runs none."""
+        debug = [word.partition("=")[2] for word in self.options if word.startswith("hepto.debug=")]
+        return not any("no-kube" in value.split(",") for value in debug)
+
 
 @dataclass(frozen=True)
 class Lab:
@@ -84,24 +109,42 @@ class Lab:
         """True if there is a node of that name."""
         return any(node.name == name for node in self.nodes)
 
-    def identity(self, name: str) -> uuid.UUID:
-        """The SMBIOS UUID of a node: the same whenever the lab is made again."""
-        return uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.{self.name}.{DOMAIN}")
+    def identity(self, name: str, generation: int = 0) -> uuid.UUID:
+        """The SMBIOS UUID of a node: the same whenever the lab is made again.
 
-    def hardware_address(self, name: str) -> bytes:
+        `generation` counts how often its machine was replaced by another one.
+        """
+        return uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.{self.name}.{DOMAIN}{_machine(generation)}")
+
+    def hardware_address(self, name: str, generation: int = 0) -> bytes:
         """A locally administered MAC address that follows from the names."""
-        return b"\x52\x54\x00" + hashlib.sha256(f"{self.name}/{name}".encode()).digest()[:3]
+        text = f"{self.name}/{name}{_machine(generation)}"
+        return b"\x52\x54\x00" + hashlib.sha256(text.encode()).digest()[:3]
 
-    def address(self, name: str) -> IPv6Address:
+    def address(self, name: str, network: IPv6Network = LAB_NETWORK, generation: int = 0) -> IPv6Address:
         """The address that a node makes from the router's prefix and its MAC (modified EUI-64, RFC 4291 appendix A)."""
-        mac = self.hardware_address(name)
+        mac = self.hardware_address(name, generation)
         identifier = bytes([mac[0] ^ 2, *mac[1:3], 0xFF, 0xFE, *mac[3:]])
-        return LAB_NETWORK[int.from_bytes(identifier, "big")]
+        return network[int.from_bytes(identifier, "big")]
 
-    def names(self) -> dict[str, IPv6Address]:
-        """What the lab's DNS server knows."""
-        table = {f"router.{DOMAIN}": ROUTER, f"outside.{DOMAIN}": OUTSIDE}
-        return table | {f"{node.name}.{DOMAIN}": self.address(node.name) for node in self.nodes}
+
+def _machine(generation: int) -> str:
+    return f"#{generation}" if generation else ""
+
+
+def prefix(text: str) -> IPv6Network:
+    """A prefix that the lab's router can advertise. Raises UserError."""
+    try:
+        network = IPv6Network(text)
+    except ValueError as error:
+        raise UserError(f"{text} is no prefix: {error}", PREFIX_HINT, ExitCode.USAGE) from None
+    if network.prefixlen != 64:
+        what = f"{text}: hosts make addresses from prefixes of 64 bits only"
+        raise UserError(what, PREFIX_HINT, ExitCode.USAGE)
+    special = network.is_multicast or network.is_link_local or network.is_loopback or network == OUTSIDE_NETWORK
+    if special or network.network_address == IPv6Address(0):
+        raise UserError(f"{text} cannot be the prefix of a link", PREFIX_HINT, ExitCode.USAGE)
+    return network
 
 
 def dump(lab: Lab) -> bytes:

@@ -50,6 +50,9 @@ class VirtualMachine:
         self.node = node
         self.power = Power()
         self.watchers: set[Sink] = set()
+        self.generation = 0
+        """How often the machine was replaced by another one of the same name."""
+        self.link_up = True
         self._lab = lab
         self._files = files
         self._tap = tap
@@ -79,12 +82,24 @@ class VirtualMachine:
             path.touch(mode=0o600)
             # QEMU takes the whole file as one SMBIOS string: no newline.
             path.write_text(f"io.systemd.credential:{name}={value}")
-        if self.node.disk:
-            with self._files.data.open("xb") as disk:
-                if self.node.disk_from:
-                    _copy_sparse(Path(self.node.disk_from), disk.fileno())
-                disk.truncate(max(self.node.disk * 1024 * 1024, disk.seek(0, os.SEEK_END)))
+        self._make_disk(Path(self.node.disk_from) if self.node.disk_from else None)
         self._files.console.touch(mode=0o600)
+
+    def replace(self) -> None:
+        """Another machine in its place: a blank disk, other addresses. Only while it is off."""
+        assert self._running is None, "it is off"
+        self.generation += 1
+        if self.node.disk:
+            self._files.data.unlink()
+        self._make_disk(None)
+
+    def _make_disk(self, content: Path | None) -> None:
+        if not self.node.disk:
+            return
+        with self._files.data.open("xb") as disk:
+            if content is not None:
+                _copy_sparse(content, disk.fileno())
+            disk.truncate(max(self.node.disk * 1024 * 1024, disk.seek(0, os.SEEK_END)))
 
     async def switch_on(self) -> None:
         """Start QEMU. Nothing happens if it runs."""
@@ -134,6 +149,12 @@ class VirtualMachine:
             raise UserError(f"{self.node.name} is off", f"hepto lab power {self.node.name} on")
         self._running.monitor.write(qmp.command(names[action], next(self._numbers)))
 
+    def set_link(self, *, up: bool) -> None:
+        """Plug the network cable in or pull it; it stays so when the machine is off."""
+        self.link_up = up
+        if self._running is not None:
+            self._running.monitor.write(qmp.command("set_link", next(self._numbers), name=qemu.NETWORK, up=up))
+
     def type(self, data: bytes) -> None:
         """Keys for the serial console."""
         if self._running is not None:
@@ -171,8 +192,8 @@ class VirtualMachine:
         image = Path(self._lab.image)
         return qemu.Machine(
             name=self.node.name,
-            uuid=self._lab.identity(self.node.name),
-            hardware_address=self._lab.hardware_address(self.node.name),
+            uuid=self._lab.identity(self.node.name, self.generation),
+            hardware_address=self._lab.hardware_address(self.node.name, self.generation),
             memory=self.node.memory,
             cpus=self.node.cpus,
             kernel=image / "vmlinuz",
@@ -203,6 +224,8 @@ class VirtualMachine:
             case qmp.Greeting():
                 assert self._running is not None
                 self._running.monitor.write(qmp.command("qmp_capabilities", 0))
+                if not self.link_up:
+                    self.set_link(up=False)
             case qmp.Reply(error=error) if error:
                 print(f"{self.node.name}: QEMU refuses: {error}", flush=True)
             case qmp.Reply():

@@ -42,7 +42,7 @@ class FakeMachine:
         self.console.sendall(data)
 
     def boot(self) -> None:
-        self.print(b"booted\r\n")
+        self.print(f"booted {sys.argv[sys.argv.index('-uuid') + 1]}\r\n".encode())
         self.requests = channel.Decoder()
         self.channel.sendall(channel.encode({"hello": 1}))
 
@@ -58,13 +58,16 @@ class FakeMachine:
                     self.print(b"you typed " + data)
                 elif ready is self.qmp:
                     for line in data.splitlines():
-                        self.obey(json.loads(line)["execute"])
+                        self.obey(**json.loads(line))
                 else:
                     for frame in self.requests.feed(data):
                         self.answer(frame)
 
-    def obey(self, order: str) -> None:
-        if order == "system_reset":
+    def obey(self, execute: str, arguments: dict[str, object] | None = None, **_: object) -> None:
+        order = execute
+        if order == "set_link" and arguments:
+            self.print(f"cable {arguments['name']} {'in' if arguments['up'] else 'out'}\r\n".encode())
+        elif order == "system_reset":
             self.event("RESET", reason="host-qmp-system-reset")
             self.event("RESET", reason="host-qmp-system-reset")
             self.boot()

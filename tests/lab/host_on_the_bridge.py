@@ -1,5 +1,5 @@
-"""A host in a network namespace of its own on the lab's bridge; prints as JSON what it has seen. Run it in the
-router's network.
+"""A host in a network namespace of its own on a bridge of the lab; prints as JSON what it has seen. Run it in the
+router's network, with the bridge and the beginning of the prefix that is to be seen there.
 
 The kernel configures it from the advertisements, as it does on a node; a packet socket keeps the first of them.
 """
@@ -22,18 +22,17 @@ ETH_P_IPV6 = 0x86DD
 ADVERTISEMENT = 134
 
 
-def main() -> int:
+def main(bridge: str, prefix: str) -> int:
     """In the router's network: start the host and give it its link."""
-    with subprocess.Popen(
-        ["unshare", "--net", sys.executable, __file__, "host"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as host:
+    command = ["unshare", "--net", sys.executable, __file__, "host", prefix]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as host:
         assert host.stdin is not None
         assert host.stdout is not None
         host.stdout.readline()
         with IPRoute() as links:
             links.link("add", ifname="port0", kind="veth", peer={"ifname": "host0"})
             port = links.link_lookup(ifname="port0")[0]
-            links.link("set", index=port, master=links.link_lookup(ifname="lab0")[0], state="up")
+            links.link("set", index=port, master=links.link_lookup(ifname=bridge)[0], state="up")
             links.link("set", index=links.link_lookup(ifname="host0")[0], net_ns_pid=host.pid)
         host.stdin.write("go\n")
         host.stdin.flush()
@@ -41,7 +40,7 @@ def main() -> int:
     return host.returncode
 
 
-def run_host() -> int:
+def run_host(prefix: str) -> int:
     """In the host's network."""
     print("here", flush=True)
     sys.stdin.readline()
@@ -57,12 +56,12 @@ def run_host() -> int:
             "source": socket.inet_ntop(socket.AF_INET6, frame[22:38]),
             "hop_limit": frame[21],
             "message": frame[54:].hex(),
-            "address": wait_for_address(),
+            "address": wait_for_address(prefix),
             "ipv4": [item.get_attr("IFA_ADDRESS") for item in links.get_addr(family=socket.AF_INET)],
         }
     with urllib.request.urlopen("http://[2001:db8:2::2]/", timeout=LIMIT) as answer:
         seen["outside_saw"] = answer.read().decode().strip()
-    seen["resolved"] = resolve("outside.lab.internal")
+    seen["resolved"] = resolve("outside.lab.internal", f"{prefix}:1")
     print(json.dumps(seen))
     return 0
 
@@ -81,25 +80,26 @@ def first_advertisement(packets: socket.socket) -> bytes:
             return frame
 
 
-def wait_for_address() -> str:
+def wait_for_address(prefix: str) -> str:
     """The global address that the kernel has made."""
     deadline = time.monotonic() + LIMIT
     while time.monotonic() < deadline:
         for line in Path("/proc/net/if_inet6").read_text().splitlines():
-            if line.startswith("20010db8"):
-                return socket.inet_ntop(socket.AF_INET6, bytes.fromhex(line.split()[0]))
+            address = socket.inet_ntop(socket.AF_INET6, bytes.fromhex(line.split()[0]))
+            if address.startswith(prefix):
+                return address
         select.select([], [], [], 0.05)
     raise SystemExit("no address from the advertisement")
 
 
-def resolve(name: str) -> str:
+def resolve(name: str, server: str) -> str:
     """Ask the lab's resolver."""
     wire = b"".join(bytes([len(label)]) + label.encode() for label in name.split(".")) + b"\0"
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as asking:
         asking.settimeout(LIMIT)
-        asking.sendto(struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + wire + b"\0\x1c\0\1", ("2001:db8:1::1", 53))
+        asking.sendto(struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + wire + b"\0\x1c\0\1", (server, 53))
         return socket.inet_ntop(socket.AF_INET6, asking.recv(512)[-16:])
 
 
 if __name__ == "__main__":
-    sys.exit(run_host() if sys.argv[1:] == ["host"] else main())
+    sys.exit(run_host(sys.argv[2]) if sys.argv[1] == "host" else main(*sys.argv[1:]))

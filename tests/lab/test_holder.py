@@ -4,13 +4,10 @@ The claim that matters most is that nothing is left, whichever process is killed
 """
 
 import os
-import select
 import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,46 +15,12 @@ import pytest
 from hepto.errors import UserError
 from hepto.lab import channel, client, spec, state
 from hepto.lab.client import LabClient
-
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-LIMIT = 20.0
+from tests.lab.labs import LIMIT, ROOT, host_on_the_bridge, lab, until
 
 pytestmark = [
     pytest.mark.kernel,
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
 ]
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {LIMIT:.0f} s: {what}"
-        select.select([], [], [], 0.02)
-
-
-def lab(name: str = "test") -> spec.Lab:
-    fake = spec.Emulator((sys.executable, str(HERE / "fake_qemu.py")), (("PYTHONPATH", str(ROOT)),), (10, 0))
-    return spec.Lab(name, "/image", fake, (spec.Node("one", credentials=(("hepto.key", "5ec4e7"),), disk=16),))
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    return tmp_path
-
-
-@pytest.fixture
-def made(home: Path) -> Iterator[LabClient]:
-    """A lab with one node whose channel is open."""
-    where = state.place("test")
-    client.make(lab(), where).keep()
-    with LabClient(where) as connection:
-        connection.wait_for("one", lambda node: node["channel"], LIMIT)
-        yield connection
-        if state.alive(where):
-            with LabClient(where) as last:
-                last.down()
 
 
 def processes_of(home: Path) -> dict[int, str]:
@@ -141,7 +104,7 @@ def test_kill_9_leaves_nothing(made: LabClient, home: Path, victim: str) -> None
 
 def test_a_command_that_is_killed_half_way_leaves_nothing(home: Path) -> None:
     half = (
-        "import sys; from tests.lab.test_holder import lab; from hepto.lab import client, state;"
+        "import sys; from tests.lab.labs import lab; from hepto.lab import client, state;"
         "leash = client.make(lab(), state.place('test')); print('made', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
@@ -264,16 +227,11 @@ def test_the_key_is_in_no_argument_and_no_environment(made: LabClient, home: Pat
 
 
 def test_a_host_on_the_bridge_is_configured_by_the_router_and_reaches_what_is_behind(made: LabClient) -> None:
-    import json
-
-    from hepto.lab.network import ROUTER_HARDWARE_ADDRESS
     from hepto.lab.router import advertisement
 
-    done = made.run("router", sys.executable, str(HERE / "host_on_the_bridge.py"), timeout=60)
-    assert done.status == 0, done.stderr.decode()
-    seen = json.loads(done.stdout)
+    seen = host_on_the_bridge(made)
 
-    sent = advertisement(ROUTER_HARDWARE_ADDRESS).encode().hex()
+    sent = advertisement(spec.LINKS[0].hardware_address, spec.LAB_NETWORK).encode().hex()
     assert seen["source"] == "fe80::1"
     assert seen["hop_limit"] == 255
     assert seen["message"][:4] + seen["message"][8:] == sent[:4] + sent[8:]  # but for the checksum

@@ -1,11 +1,12 @@
 """What follows from names, and the line on which a specification travels."""
 
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 from uuid import UUID
 
 import pytest
 
-from hepto.lab.spec import Emulator, Lab, Node, dump, load
+from hepto.errors import ExitCode, UserError
+from hepto.lab.spec import LAB_NETWORK, OUTSIDE_NETWORK, Emulator, Lab, Node, dump, load, prefix
 
 LAB = Lab(
     name="default",
@@ -51,13 +52,39 @@ def test_the_address_of_a_node_is_its_eui_64_in_the_labs_prefix() -> None:
     assert LAB.address("one") == IPv6Address(expected)
 
 
-def test_the_labs_names_are_router_outside_and_its_nodes() -> None:
-    assert set(LAB.names()) == {
-        "router.lab.internal",
-        "outside.lab.internal",
-        "one.lab.internal",
-        "two.lab.internal",
-    }
+def test_another_machine_of_the_same_name_has_another_identity_and_address() -> None:
+    assert LAB.identity("one", 1) not in {LAB.identity("one"), LAB.identity("one", 2)}
+    assert LAB.hardware_address("one", 1) != LAB.hardware_address("one")
+    assert LAB.address("one", generation=1) in LAB_NETWORK
+
+
+def test_the_address_follows_the_prefix_of_the_link() -> None:
+    other = IPv6Network("2001:db8:7::/64")
+
+    assert LAB.address("one", other) in other
+    assert int(LAB.address("one", other)) & (1 << 64) - 1 == int(LAB.address("one")) & (1 << 64) - 1
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [((), True), (("hepto.debug=lab",), True), (("hepto.debug=lab,no-kube", "x"), False)],
+)
+def test_a_node_runs_kubernetes_unless_its_options_say_otherwise(options: tuple[str, ...], expected: bool) -> None:
+    assert Node("one", options).kubernetes is expected
+
+
+def test_a_prefix_has_64_bits() -> None:
+    assert prefix("2001:db8:7::/64") == IPv6Network("2001:db8:7::/64")
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "2001:db8::/48", "2001:db8:7::1/64", "fe80::/64", "ff02::/64", "::/64", str(OUTSIDE_NETWORK)]
+)
+def test_what_no_router_can_advertise_is_refused(text: str) -> None:
+    with pytest.raises(UserError) as caught:
+        prefix(text)
+
+    assert caught.value.code is ExitCode.USAGE
 
 
 def test_a_node_that_is_not_there_is_a_key_error() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from hepto.lab import client, state
 from hepto.lab.client import LabClient
-from tests.lab.test_holder import LIMIT, ROOT, lab
+from tests.lab.labs import LIMIT, ROOT, lab
 
 pytestmark = [pytest.mark.kernel, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
 
