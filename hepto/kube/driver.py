@@ -5,16 +5,19 @@ Everything here may be called again at any time. Nothing waits for ever on one p
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable
+from ipaddress import IPv6Network
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from hepto.edge import http
 from hepto.edge.http import HttpError
-from hepto.kube import health, objects
+from hepto.kube import health, objects, pulls
 from hepto.kube.files import KubePlan
 from hepto.kube.health import Expect, Health, Probe
 from hepto.kube.objects import Object
+from hepto.kube.pulls import Addresses, Trouble
 from init.contract import durable
 from init.contract.status import Reason
 
@@ -22,6 +25,9 @@ VOLATILE = "/run/"
 TAKEN, TAKEN_AWAY = (200, 201), (200, 202, 404)
 APPLY_RETRY = 0.5
 """Seconds between two tries to apply what is missing."""
+FAMILIES = (socket.AF_INET6, socket.AF_INET)
+RESOLVE_SECONDS = 15.0
+"""glibc asks each of three resolvers twice for 5 s; half of that is enough to know."""
 
 
 def write(plan: KubePlan) -> tuple[str, ...]:
@@ -63,6 +69,18 @@ class Asker:
             return _unanswered(probe, error)
         return health.judge_node(response.status, response.body)
 
+    async def pulls(self, probe: Probe, nat64: IPv6Network | None) -> tuple[Trouble, ...] | None:
+        """Why images cannot be pulled, as far as the network is to blame; `probe` is pulls.probe's. None: no answer."""
+        try:
+            response = await self._get(probe)
+        except (HttpError, OSError):
+            return None
+        if response.status != 200:
+            return None
+        failures = pulls.failures(response.body)
+        found = await asyncio.gather(*(addresses_of(failure.host) for failure in failures))
+        return tuple(pulls.explain(failure, which, nat64) for failure, which in zip(failures, found, strict=True))
+
     async def close(self) -> None:
         """Close all connections."""
         for client in self._clients.values():
@@ -75,6 +93,29 @@ class Asker:
         if key not in self._clients:
             self._clients[key] = http.Client(*key, limit=health.TIMEOUT)
         return await self._clients[key].get(probe.url.removeprefix(origin))
+
+
+async def addresses_of(host: str) -> Addresses:
+    """What the node's resolver has for `host`, asked for both families separately: the node has no IPv4 address."""
+    has_ipv6, has_ipv4 = await asyncio.gather(*(_resolves(host, family) for family in FAMILIES))
+    if has_ipv6:
+        return Addresses.IPV6
+    if has_ipv6 is None or has_ipv4 is None:
+        return Addresses.UNANSWERED
+    return Addresses.ONLY_IPV4 if has_ipv4 else Addresses.NONE
+
+
+async def _resolves(host: str, family: socket.AddressFamily) -> bool | None:
+    """None: no resolver answers in time."""
+    try:
+        async with asyncio.timeout(RESOLVE_SECONDS):
+            return bool(await asyncio.get_running_loop().getaddrinfo(host, 443, family=family, type=socket.SOCK_STREAM))
+    except socket.gaierror as error:
+        return None if error.errno == socket.EAI_AGAIN else False
+    except UnicodeError:  # a label too long, say
+        return False
+    except TimeoutError:
+        return None
 
 
 async def bootstrap(

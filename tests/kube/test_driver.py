@@ -14,6 +14,7 @@ from hepto.kube import driver
 from hepto.kube.files import Directory, File, KubePlan
 from hepto.kube.health import Expect, Health, Probe
 from hepto.kube.objects import Object
+from hepto.kube.pulls import Addresses
 from hepto.pki import store
 from init.contract.status import Reason
 from tests.pki.example import authority, pair
@@ -163,3 +164,52 @@ def test_a_lost_connection_loses_no_object(tmp_path: Path, monkeypatch: pytest.M
 
     assert len(notes) == 1
     assert [line[14] for line, _, _ in apiserver.requests] == ["a", "b", "b", "c"]
+
+
+PODS = {
+    "items": [
+        {
+            "status": {
+                "containerStatuses": [
+                    {
+                        "image": "127.0.0.1/a",
+                        "state": {
+                            "waiting": {
+                                "reason": "ErrImagePull",
+                                "message": 'Head "https://127.0.0.1/v2/": dial tcp: network is unreachable',
+                            }
+                        },
+                    }
+                ]
+            }
+        }
+    ]
+}
+
+
+def test_a_pull_from_a_host_without_ipv6_is_explained_and_no_answer_is_no_opinion() -> None:
+    apiserver = Apiserver((200, json.dumps(PODS).encode()), (403, b""), (0, b""))
+
+    async def ask() -> tuple[object, ...]:
+        asker = driver.Asker()
+        try:
+            async with apiserver.serving() as url:
+                probe = Probe("kubelet", f"{url}/api/v1/pods?fieldSelector=x")
+                return tuple([await asker.pulls(probe, None) for _ in range(3)])
+        finally:
+            await asker.close()
+
+    found, refused, closed = asyncio.run(ask())
+
+    assert isinstance(found, tuple)
+    assert [(trouble.reason, trouble.subject) for trouble in found] == [(Reason.IMAGE, "127.0.0.1/a")]
+    assert (refused, closed) == (None, None)
+    assert apiserver.requests[0][0] == "GET /api/v1/pods?fieldSelector=x"
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("::1", Addresses.IPV6), ("127.0.0.1", Addresses.ONLY_IPV4), ("a" * 64, Addresses.NONE)],
+)
+def test_what_a_resolver_has_is_found_out_for_both_families(host: str, expected: Addresses) -> None:
+    assert asyncio.run(driver.addresses_of(host)) is expected
