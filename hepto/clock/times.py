@@ -33,8 +33,8 @@ def answer(unix: float, confidence: Confidence) -> bytes:
 def offer(name: str, body: bytes, *, sent: float, received: float) -> PeerTime:
     """Peer `name`'s answer; `sent` and `received` are of the clock of all cores (edge.pump.now).
 
-    Raises PeerError with a reason of Refused. Who knows its floor only does not count: a cluster of nodes that all came up without a clock would agree on the
-    image's build.
+    Raises PeerError with a reason of Refused. Who knows its floor only does not count: a cluster of nodes that all came
+    up without a clock would agree on the image's build.
     """
     unix, confidence = _read(body)
     if confidence < Confidence.PEERS:
