@@ -30,6 +30,7 @@ from hepto.machine import Confidence, Effect, Event, Level, Note, WallClock
 LOOK_SECONDS = 10.0
 """Between two looks at the clock, which cost nothing, and at chronyd until it has a time."""
 ASK_SOON_SECONDS = 0.5
+"""Until chronyd is asked because of what has just been seen."""
 ASK_CHRONY_SECONDS = 600.0
 """Between two questions to chronyd after it has a time."""
 FIRST_ASK_SECONDS = 3.0
@@ -137,8 +138,7 @@ class ClockMachine:
 
     def _start(self, event: Read, now: float) -> None:
         self._offset, self._started = event.offset, now
-        self._look = now + LOOK_SECONDS
-        self._ask_chrony = now + ASK_CHRONY_SECONDS
+        self._look = now + ASK_SOON_SECONDS  # after a restart of the agent chronyd knows already
         self._ask = now + FIRST_ASK_SECONDS
         wanted = step(now + event.offset, self._floor)
         self._has_battery = wanted is None
