@@ -1,7 +1,8 @@
 """Why pki refused input from a peer: a closed list, counted by name, each with the status that it is answered by.
 
-`PkiError` promises that nothing was changed. Whoever serves HTTP closes the connection without a word when `status` is
-401 (no valid MAC: a stranger learns nothing), else answers with `status` and `body`, which is empty or authenticated.
+`PkiError` promises that nothing was changed. When `body` is empty whoever serves HTTP closes the connection without a
+word (nothing has proved the gossip key or an identity: a stranger learns nothing), else it answers with `status` and
+`body`, which is authenticated.
 """
 
 from enum import StrEnum

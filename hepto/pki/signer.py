@@ -1,8 +1,8 @@
 """The master's side of joins and renewals: bytes in, answers out (trust.md sections 2 to 4). Pure but for its nonces.
 
 The signer decides every field. Of a request only keys are used, names are pinned to identities, and what a node gets
-follows from the register and the table of certificates alone. Refusals are PkiError: with status 401 for who cannot
-prove the gossip key or a known identity, which gets no answer, else with a body that carries the signer's MAC.
+follows from the register and the table of certificates alone. Refusals are PkiError: without a body for who cannot
+prove the gossip key or a known identity, and gets no answer, else with one that carries the signer's MAC.
 
 A register in an answer has to be on the disk before the answer is sent; then it becomes `Signer.register`.
 """

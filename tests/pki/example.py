@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hepto.address import AddressPlan
-from hepto.pki import admission, fields, grant, issue
+from hepto.pki import admission, fields, grant, issue, join
 from hepto.pki.admission import Facts
 from hepto.pki.issue import Issuer
-from hepto.pki.join import Request
+from hepto.pki.join import Exchange, Hello, Request, Sealed
 from hepto.pki.joiner import Applicant, Enrolment, Joiner, Renewer
 from hepto.pki.profiles import BY_NAME, Authority, Subject, held_by
 from hepto.pki.reasons import PkiError
@@ -150,10 +150,31 @@ class Master:
         try:
             answer = asked(body, now)
         except PkiError as error:
-            if error.status == 401:
+            if not error.body:
                 raise
             asking.answered(error.body)
             raise AssertionError("a refusal is no enrolment") from error
         enrolment = asking.answered(self.taken(answer))
         assert isinstance(enrolment, Enrolment)
         return enrolment
+
+
+JOIN_KEY = fields.join_key(GOSSIP_KEY.reveal(), CLUSTER)
+
+
+def forged(master: Master, node: Node, request: bytes) -> bytes:
+    """A join with all proofs of `node` around a request that no joiner of ours would make."""
+    hello = Hello(b"n" * 16)
+    hello = replace(hello, mac=join.hello_mac(JOIN_KEY, hello))
+    welcome = join.read_welcome(master.signer.hello(join.encode(hello), NOW).body)
+    sealed = Sealed(request, hello.nonce, welcome.nonce, b"", b"", b"")
+    transcript = join.transcript(Exchange.JOIN, CLUSTER, SERVER_KEY, welcome.authority, sealed)
+    shared = fields.shared_key(node.wireguard.reveal(), master.node.wireguard_public)
+    return join.encode(
+        replace(
+            sealed,
+            signature=node.identity.sign(join.seal_signed(transcript)),
+            possession=join.possession_mac(shared, transcript),
+            mac=join.node_mac(JOIN_KEY, transcript),
+        )
+    )

@@ -1,0 +1,361 @@
+"""The rules of who belongs, as stories of one register."""
+
+from datetime import datetime, timedelta
+from ipaddress import IPv6Network
+
+import pytest
+
+from hepto.address import AddressPlan
+from hepto.errors import UserError
+from hepto.pki import admission, grant, register
+from hepto.pki.reasons import PkiError, Reason
+from hepto.pki.register import Register
+from hepto.pki.revocations import Revoked
+from hepto.values import Role
+from tests.pki.example import NOW, PLAN, Master, Node, unix
+
+YEAR = timedelta(days=365)
+
+
+class Cluster(Master):
+    """Rules without messages."""
+
+    def ask(self, node: Node, now: datetime = NOW) -> str | None:
+        """A join; the fingerprint that waits, if it has to."""
+        decision = admission.join(self.register, node.request(), self.facts, now)
+        self.order(decision.register)
+        return decision.pending
+
+    def renewed(self, node: Node, now: datetime = NOW) -> grant.Grant:
+        self.order(admission.renew(self.register, node.request(), self.facts, now).register)
+        return self.register.nodes[node.name].grant
+
+    def refusal(self, node: Node, now: datetime = NOW, *, renewal: bool = False) -> PkiError:
+        before = self.register
+        with pytest.raises(PkiError) as error:
+            self.renewed(node, now) if renewal else self.ask(node, now)
+        assert self.register == before
+        return error.value
+
+
+@pytest.fixture
+def cluster() -> Cluster:
+    return Cluster()
+
+
+def test_the_key_lets_a_new_node_in(cluster: Cluster) -> None:
+    node = Node()
+
+    assert cluster.ask(node) is None
+
+    granted = cluster.register.nodes["node1"].grant
+    assert (granted.node, granted.role, granted.identity) == ("node1", Role.NODE, node.public)
+    assert granted.serial > cluster.register.nodes["mymaster"].grant.serial
+    assert granted.not_before == max(unix() - 3600, unix(cluster.issuer.certificate.not_valid_before_utc))
+    assert granted.not_after == unix() + grant.LIFETIME
+
+
+def test_a_lost_answer_is_asked_for_again(cluster: Cluster) -> None:
+    node = Node()
+    cluster.ask(node)
+    before = cluster.register
+
+    cluster.ask(node, NOW + timedelta(minutes=5))
+
+    assert cluster.register == before
+
+
+def test_no_grant_is_valid_before_its_authority(cluster: Cluster) -> None:
+    cluster.ask(Node(), cluster.issuer.certificate.not_valid_before_utc)
+
+    assert cluster.register.nodes["node1"].grant.not_before == unix(cluster.issuer.certificate.not_valid_before_utc)
+
+
+def test_no_grant_outlives_its_authority(cluster: Cluster) -> None:
+    end = cluster.issuer.certificate.not_valid_after_utc
+
+    cluster.ask(Node(), end - timedelta(days=3))
+
+    assert cluster.register.nodes["node1"].grant.not_after == unix(end)
+
+
+@pytest.mark.parametrize("role", [Role.MASTER, Role.FULL])
+def test_a_second_master_is_told_what_to_do(cluster: Cluster, role: Role) -> None:
+    refusal = cluster.refusal(Node("other", role))
+
+    assert (refusal.kind, refusal.status) == (Reason.SECOND_MASTER, 403)
+    assert "mymaster" in refusal.detail
+    assert "hepto.role=node" in refusal.detail
+
+
+def test_a_name_belongs_to_an_identity(cluster: Cluster) -> None:
+    cluster.ask(Node())
+    other = Node()
+
+    refusal = cluster.refusal(other)
+
+    assert (refusal.kind, refusal.status) == (Reason.NAME_TAKEN, 409)
+    assert f"hepto node replace node1 {other.fingerprint}" in refusal.detail
+
+
+def test_an_identity_has_one_name(cluster: Cluster) -> None:
+    node = Node()
+    cluster.ask(node)
+
+    refusal = cluster.refusal(Node("node2", identity=node.identity))
+
+    assert (refusal.kind, refusal.status) == (Reason.IDENTITY_TAKEN, 409)
+    assert "hepto node forget node1" in refusal.detail
+
+
+@pytest.mark.parametrize("enrolled_before", [False, True])
+def test_a_wireguard_key_is_one_nodes(cluster: Cluster, enrolled_before: bool) -> None:
+    first, second = Node(), Node("node2")
+    cluster.ask(first)
+    if enrolled_before:
+        cluster.ask(second)
+
+    refusal = cluster.refusal(
+        Node("node2", identity=second.identity, wireguard=first.wireguard), renewal=enrolled_before
+    )
+
+    assert (refusal.kind, refusal.status) == (Reason.WIREGUARD_KEY_TAKEN, 409)
+
+
+class Crowded(AddressPlan):
+    """A plan in which all nodes have the same pods."""
+
+    def pod_subnet(self, name: str) -> IPv6Network:
+        del name
+        return super().pod_subnet("same")
+
+
+def test_names_that_hash_to_the_same_address_are_refused(cluster: Cluster) -> None:
+    facts = admission.Facts("mymaster", Crowded("mycluster"), cluster.issuer, True)
+
+    with pytest.raises(PkiError) as error:
+        admission.join(cluster.register, Node().request(), facts, NOW)
+
+    assert (error.value.kind, error.value.status) == (Reason.ADDRESS_TAKEN, 409)
+
+
+@pytest.mark.parametrize("name", ["kubernetes", "localhost", "api"])
+def test_no_node_poses_as_the_apiserver(cluster: Cluster, name: str) -> None:
+    facts = admission.Facts("mymaster", PLAN, cluster.issuer, True, api_names=("api",))
+
+    with pytest.raises(PkiError) as error:
+        admission.join(cluster.register, Node(name).request(), facts, NOW)
+
+    assert error.value.kind is Reason.BAD_NAME
+
+
+def test_only_so_many_new_names_come_within_an_hour(cluster: Cluster) -> None:
+    for number in range(register.MOST_NAMES_AN_HOUR):
+        cluster.ask(Node(f"node{number}"), NOW + timedelta(minutes=number))
+    late = Node("late")
+
+    refusal = cluster.refusal(late, NOW + timedelta(minutes=59))
+
+    assert (refusal.kind, refusal.status) == (Reason.TOO_MANY_NAMES, 429)
+    cluster.ask(late, NOW + timedelta(minutes=60))
+    assert "late" in cluster.register.nodes
+
+
+def test_an_operator_is_not_counted(cluster: Cluster) -> None:
+    for number in range(register.MOST_NAMES_AN_HOUR):
+        cluster.ask(Node(f"node{number}"))
+    late = Node("late")
+
+    cluster.order(admission.replace_node(cluster.register, "late", late.fingerprint, cluster.facts, NOW))
+
+    assert cluster.ask(late) is None
+
+
+class TestAdmitByOperator:
+    @pytest.fixture
+    def cluster(self) -> Cluster:
+        return Cluster(admit="operator")
+
+    def test_a_node_waits_until_it_is_admitted(self, cluster: Cluster) -> None:
+        node = Node()
+
+        assert cluster.ask(node) == node.fingerprint
+        before = cluster.register
+        assert cluster.ask(node, NOW + timedelta(minutes=1)) == node.fingerprint
+        assert cluster.register == before
+        assert before.pending[node.fingerprint].name == "node1"
+
+        cluster.order(admission.admit(cluster.register, node.fingerprint))
+        assert cluster.ask(node) is None
+        assert cluster.register.nodes["node1"].grant.identity == node.public
+        assert not cluster.register.pending
+        assert not cluster.register.admitted
+
+    def test_who_was_admitted_comes_under_that_name_only(self, cluster: Cluster) -> None:
+        node = Node()
+        cluster.ask(node)
+        cluster.order(admission.admit(cluster.register, node.fingerprint))
+
+        assert cluster.ask(Node("node2", identity=node.identity)) == node.fingerprint
+
+    def test_nobody_is_admitted_who_did_not_ask(self, cluster: Cluster) -> None:
+        with pytest.raises(UserError, match="no node with the fingerprint"):
+            admission.admit(cluster.register, "ab" * 32)
+
+    def test_a_taken_name_does_not_wait(self, cluster: Cluster) -> None:
+        assert cluster.refusal(Node("mymaster")).kind is Reason.NAME_TAKEN
+
+    def test_only_so_many_wait_and_not_for_ever(self, cluster: Cluster) -> None:
+        for number in range(register.MOST_PENDING):
+            cluster.ask(Node(f"node{number}"))
+
+        refusal = cluster.refusal(Node("late"), NOW + timedelta(hours=23))
+        assert (refusal.kind, refusal.status) == (Reason.TOO_MANY_PENDING, 429)
+
+        cluster.ask(Node("late"), NOW + timedelta(hours=25))
+        assert [item.name for item in cluster.register.pending.values()] == ["late"]
+
+    def test_who_belongs_does_not_wait(self, cluster: Cluster) -> None:
+        node = Node()
+        cluster.order(admission.replace_node(cluster.register, "node1", node.fingerprint, cluster.facts, NOW))
+        cluster.ask(node)
+
+        assert cluster.ask(node) is None
+
+
+class TestRenewal:
+    def test_a_grant_is_renewed_at_half_its_life(self, cluster: Cluster) -> None:
+        node = Node()
+        cluster.ask(node)
+        first = cluster.register.nodes["node1"].grant
+
+        assert cluster.renewed(node, NOW + YEAR / 2 - timedelta(seconds=1)) == first
+        second = cluster.renewed(node, NOW + YEAR / 2)
+
+        assert second.serial > first.serial
+        assert second.not_after == unix(NOW + YEAR / 2) + grant.LIFETIME
+        assert (second.identity, second.wireguard, second.role) == (first.identity, first.wireguard, first.role)
+
+    def test_another_wireguard_key_is_another_grant(self, cluster: Cluster) -> None:
+        node = Node()
+        cluster.ask(node)
+        first = cluster.register.nodes["node1"]
+        changed = Node(identity=node.identity)
+
+        second = cluster.renewed(changed)
+
+        assert second.wireguard == changed.wireguard_public
+        assert second.serial > first.grant.serial
+        assert cluster.register.nodes["node1"].serials[0].serial == first.grant.serial
+
+    def test_a_node_that_was_off_for_years_still_belongs(self, cluster: Cluster) -> None:
+        node = Node()
+        cluster.ask(node)
+
+        assert cluster.renewed(node, NOW + 3 * YEAR).valid_at(unix(NOW + 3 * YEAR))
+
+    @pytest.mark.parametrize("role", [Role.MASTER, Role.FULL])
+    def test_a_role_never_changes(self, cluster: Cluster, role: Role) -> None:
+        node = Node()
+        cluster.ask(node)
+
+        refusal = cluster.refusal(Node(role=role, identity=node.identity, wireguard=node.wireguard), renewal=True)
+
+        assert (refusal.kind, refusal.status) == (Reason.ROLE_PINNED, 409)
+
+    def test_strangers_and_other_identities_renew_nothing(self, cluster: Cluster) -> None:
+        assert cluster.refusal(Node(), renewal=True).kind is Reason.NOT_ENROLLED
+        cluster.ask(Node())
+        assert cluster.refusal(Node(), renewal=True).kind is Reason.NAME_TAKEN
+
+    def test_grants_without_end_revoke_the_oldest_up_to_a_bound(self, cluster: Cluster) -> None:
+        node = Node()
+        cluster.ask(node)
+        first = cluster.register.nodes["node1"].grant.serial
+        for _ in range(register.MOST_SUPERSEDED):
+            cluster.renewed(Node(identity=node.identity))
+        assert not cluster.register.revocations.entries
+
+        cluster.renewed(Node(identity=node.identity))
+
+        assert cluster.register.revocations.holds(first)
+        assert len(cluster.register.nodes["node1"].superseded) == register.MOST_SUPERSEDED
+        entries = (Revoked(serial, unix() + 9) for serial in range(admission.RESERVED - 1))
+        cluster.order(admission.revoke_serials(cluster.register, entries, cluster.facts, NOW))
+        assert cluster.refusal(Node(identity=node.identity), renewal=True).kind is Reason.TOO_MANY_GRANTS
+        cluster.order(admission.revoke(cluster.register, "node1", cluster.facts, NOW))
+
+
+class TestOrders:
+    def test_forget_frees_a_name_and_revokes_its_grants(self, cluster: Cluster) -> None:
+        node = Node()
+        cluster.ask(node)
+        first = cluster.register.nodes["node1"].grant.serial
+        second = cluster.renewed(Node(identity=node.identity)).serial
+        version = cluster.register.revocations.version
+
+        cluster.order(admission.forget(cluster.register, "node1", cluster.facts, NOW))
+
+        revoked = cluster.register.revocations
+        assert revoked.holds(first)
+        assert revoked.holds(second)
+        assert revoked.version > version
+        assert cluster.refusal(node, renewal=True).kind is Reason.NOT_ENROLLED
+        assert cluster.ask(Node()) is None
+
+    def test_revoke_denies_the_identity_for_ever(self, cluster: Cluster) -> None:
+        node = Node()
+        cluster.ask(node)
+
+        cluster.order(admission.revoke(cluster.register, "node1", cluster.facts, NOW))
+
+        for name in ("node1", "node2"):
+            refusal = cluster.refusal(Node(name, identity=node.identity))
+            assert (refusal.kind, refusal.status) == (Reason.DENIED, 403)
+        assert cluster.refusal(node, renewal=True).kind is Reason.DENIED
+        with pytest.raises(UserError, match="was revoked"):
+            admission.replace_node(cluster.register, "node1", node.fingerprint, cluster.facts, NOW)
+
+    def test_replace_gives_the_name_to_another_identity(self, cluster: Cluster) -> None:
+        old, new = Node(), Node()
+        cluster.ask(old)
+
+        cluster.order(admission.replace_node(cluster.register, "node1", new.fingerprint, cluster.facts, NOW))
+
+        assert cluster.ask(new) is None
+        assert cluster.refusal(old).kind is Reason.NAME_TAKEN
+
+    def test_revoked_grants_are_dropped_with_their_year(self, cluster: Cluster) -> None:
+        for name in ("node1", "node2"):
+            cluster.ask(Node(name))
+        cluster.order(admission.forget(cluster.register, "node1", cluster.facts, NOW))
+
+        cluster.order(admission.forget(cluster.register, "node2", cluster.facts, NOW + 2 * YEAR))
+
+        assert cluster.register.revocations.entries == ()
+
+    @pytest.mark.parametrize("order", [admission.forget, admission.revoke])
+    def test_neither_the_master_nor_nobody_is_removed(self, cluster: Cluster, order: object) -> None:
+        for name, what in (("mymaster", "is the master"), ("nobody", "there is no node nobody")):
+            with pytest.raises(UserError, match=what):
+                order(cluster.register, name, cluster.facts, NOW)  # type: ignore[operator]
+
+    @pytest.mark.parametrize("fingerprint", ["", "ab", "g" * 64, "AB" * 32])
+    def test_a_fingerprint_has_64_digits(self, cluster: Cluster, fingerprint: str) -> None:
+        with pytest.raises(UserError, match="is no fingerprint"):
+            admission.replace_node(cluster.register, "node1", fingerprint, cluster.facts, NOW)
+
+    def test_a_full_list_says_so(self, cluster: Cluster) -> None:
+        entries = (Revoked(serial, unix() + 9) for serial in range(5000))
+
+        with pytest.raises(UserError, match="is full"):
+            admission.revoke_serials(cluster.register, entries, cluster.facts, NOW)
+
+
+def test_the_masters_name_is_pinned_too(cluster: Cluster) -> None:
+    with pytest.raises(UserError, match="pinned to another identity"):
+        admission.enrol_master(cluster.register, Node("mymaster", Role.FULL).request(), cluster.facts, NOW)
+
+    again = admission.enrol_master(cluster.register, cluster.node.request(), cluster.facts, NOW)
+    assert again == cluster.register
+    assert Register() != again
