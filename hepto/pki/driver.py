@@ -8,7 +8,7 @@ import dataclasses
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -121,13 +121,13 @@ class Pki:
         return due
 
     def deadline(self, now: datetime) -> datetime | None:
-        """When `renew` is to be called next; None if this node keeps no certificate."""
+        """When `renew` (a master) or a renewal is due next; None if this node keeps no certificate.
+
+        Grants have none of their own: each renewal brings a newer one when half a year is over.
+        """
         if self.due(now):
             return now + RETRY
         renewals = [verify.renewal(self._pair(profile).certificate, profile) for profile in held_by(self.subject)]
-        granted = self._granted()
-        if granted is not None:
-            renewals.append(max(now + RETRY, datetime.fromtimestamp(granted.not_after - grants.LIFETIME // 2, UTC)))
         return min(renewals, default=None)
 
     def bootstrap(self, now: datetime) -> Pair:
