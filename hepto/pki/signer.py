@@ -101,15 +101,26 @@ class Signer:
         identity = self._known_identity(hello)
         if not identity and not fields.same(join.hello_mac(self._join_key, hello), hello.mac):
             raise PkiError(Reason.BAD_MAC)
-        if identity:  # one at a time, so that a revoked node cannot push out the nonces of others
-            self._nonces = {nonce: welcomed for nonce, welcomed in self._nonces.items() if welcomed.who != identity}
-        while len(self._nonces) >= MOST_NONCES:
-            self._nonces.pop(next(iter(self._nonces)))
-        nonce = self._token(NONCE_BYTES)
-        self._nonces[nonce] = _Welcomed(hello.nonce, now, identity)
+        nonce = self._nonce_for(hello, identity, now)
         welcome = Welcome(self._authority, self._subject.node, self.own, nonce, _milliseconds(now))
         mac = join.welcome_mac(self._join_key, hello.nonce, welcome)
         return Answer(ACCEPTED, join.encode(replace(welcome, mac=mac)))
+
+    def _nonce_for(self, hello: Hello, identity: bytes, now: datetime) -> bytes:
+        """A new nonce; for a hello that is repeated the one that it has got, for whoever listens can repeat it.
+
+        An identity has one at a time, so that a revoked node cannot push out those of others either.
+        """
+        for nonce, welcomed in self._nonces.items():
+            if welcomed.nonce == hello.nonce and welcomed.who == identity and abs(now - welcomed.at) <= NONCE_LIFE:
+                return nonce
+        if identity:
+            self._nonces = {nonce: welcomed for nonce, welcomed in self._nonces.items() if welcomed.who != identity}
+        while len(self._nonces) >= MOST_NONCES:
+            self._nonces.pop(next(iter(self._nonces)))
+        fresh = self._token(NONCE_BYTES)
+        self._nonces[fresh] = _Welcomed(hello.nonce, now, identity)
+        return fresh
 
     def join(self, body: bytes, now: datetime) -> Answer:
         """Let a new node in, or one whose answer was lost."""
@@ -180,7 +191,7 @@ class Signer:
             revocations=decision.register.revoked,
             certificates=certificates,
             time=_milliseconds(now),
-            keys=tuple(key.reveal() for key in self.keys),
+            keys=tuple(key.reveal() for key in self.keys[: join.MOST_KEYS]),
         )
         return response, decision.register
 

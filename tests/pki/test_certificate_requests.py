@@ -47,6 +47,9 @@ def csr(
     return builder.sign(own, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
+SOME_CSR = csr(key(), "node1", "system:nodes", (x509.SubjectAlternativeName([x509.DNSName("node1")]),))
+
+
 def issued(master: Master, profile: str, request: bytes) -> x509.Certificate:
     response = asked(master, Node(), {profile: request})
     assert response.certificates is not None
@@ -158,6 +161,18 @@ def test_a_request_that_proves_nothing_is_refused(master: Master, kind: str) -> 
 
     with pytest.raises(PkiError) as error:
         asked(master, Node(), {"node-api": data})
+
+    assert error.value.kind is Reason.BAD_CSR
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, len(SOME_CSR) - 1), st.integers(1, 255))
+def test_a_damaged_request_is_refused(place: int, bits: int) -> None:
+    damaged = bytearray(SOME_CSR)
+    damaged[place] ^= bits
+
+    with pytest.raises(PkiError) as error:
+        asked(ANY_MASTER, Node(), {"node-api": bytes(damaged)})
 
     assert error.value.kind is Reason.BAD_CSR
 

@@ -302,7 +302,22 @@ class TestAnswers:
                 read(body)
 
 
-ANY_JOINER = TestAnswers().asking(Master())[::2]
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 2000), st.integers(1, 255))
+def test_a_damaged_authority_is_not_taken_for_one(place: int, bits: int) -> None:
+    damaged = bytearray(ANY_MASTER.issuer.certificate.public_bytes(Encoding.DER))
+    damaged[place % len(damaged)] ^= bits
+    joiner = Joiner(Node().applicant, GOSSIP_KEY, b"n" * 16)
+    welcome = join.read_welcome(ANY_MASTER.signer.hello(joiner.hello(), NOW).body)
+    welcome = dataclasses.replace(welcome, authority=bytes(damaged))
+    welcome = dataclasses.replace(welcome, mac=join.welcome_mac(JOIN_KEY, b"n" * 16, welcome))
+
+    with pytest.raises(PkiError):
+        joiner.hello_answered(join.encode(welcome))
+
+
+ANY_MASTER = Master()
+ANY_JOINER = TestAnswers().asking(ANY_MASTER)[::2]
 
 
 def test_keys_do_not_show(master: Master) -> None:

@@ -75,22 +75,40 @@ class TestNonces:
     def test_they_are_bounded_and_the_oldest_goes(self, master: Master) -> None:
         joiner = welcomed(master, Node())
         body = joiner.request(SERVER_KEY, {})
-        hello = Joiner(Node().applicant, GOSSIP_KEY, b"x" * 16).hello()
-        for _ in range(MOST_NONCES):
-            master.signer.hello(hello, NOW)
+        for number in range(MOST_NONCES):
+            master.signer.hello(Joiner(ANY_NODE.applicant, GOSSIP_KEY, number.to_bytes(16, "big")).hello(), NOW)
 
         with pytest.raises(PkiError, match="bad-nonce"):
             master.signer.join(body, NOW)
+
+    def test_nobody_who_repeats_what_he_heard_pushes_one_out(self, master: Master) -> None:
+        """TLS of a join is with whoever answers, so a hello may be overheard; but not made."""
+        body = welcomed(master, Node()).request(SERVER_KEY, {})
+        heard = Joiner(ANY_NODE.applicant, GOSSIP_KEY, b"heard" * 4).hello()
+
+        welcomes = {master.signer.hello(heard, NOW).body for _ in range(MOST_NONCES)}
+
+        assert len(welcomes) == 1
+        assert master.signer.join(body, NOW).status == 200
+
+    def test_a_repeated_hello_gets_a_new_one_when_the_old_is_over(self, master: Master) -> None:
+        hello = Joiner(ANY_NODE.applicant, GOSSIP_KEY, b"n" * 16).hello()
+        first = join.read_welcome(master.signer.hello(hello, NOW).body)
+
+        second = join.read_welcome(master.signer.hello(hello, NOW + timedelta(seconds=61)).body)
+
+        assert first.nonce != second.nonce
 
     def test_a_revoked_node_cannot_push_others_out(self) -> None:
         master, denied = Master(), Node()
         master.join(denied)
         master.order(admission.revoke(master.register, "node1", master.facts, NOW))
         body = welcomed(master, Node("node2")).request(SERVER_KEY, {})
-        hello = Renewer(denied.applicant, Secret(bytes(32)), b"x" * 16, known=master.issuer.certificate).hello()
+        known = master.issuer.certificate
 
-        for _ in range(MOST_NONCES):
-            master.signer.hello(hello, NOW)
+        for number in range(MOST_NONCES):
+            renewer = Renewer(denied.applicant, Secret(bytes(32)), number.to_bytes(16, "big"), known=known)
+            master.signer.hello(renewer.hello(), NOW)
 
         assert master.signer.join(body, NOW).status == 200
 

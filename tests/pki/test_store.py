@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from hepto.pki import store
 from hepto.pki.profiles import BY_NAME, Authority
+from hepto.pki.store import UnreadableError
+from hepto.values import Secret
 from tests.pki.example import authority, pair
 
 PAIR = pair("admin", authority())
@@ -89,3 +91,37 @@ def test_names_of_files_say_what_they_hold() -> None:
     assert store.pair_name(BY_NAME["admin"]) == "admin.pem"
     assert [store.authority_name(which) for which in Authority] == ["ca.crt", "etcd-ca.crt", "front-proxy-ca.crt"]
     assert [store.issuer_name(which) for which in Authority] == ["ca.pem", "etcd-ca.pem", "front-proxy-ca.pem"]
+
+
+def test_the_master_and_the_keyring_are_read_as_they_were_written() -> None:
+    ring = (Secret(bytes(32)), Secret(bytes(16)))
+
+    assert store.load_master(store.dump_master("mymaster", b"grant")) == ("mymaster", b"grant")
+    assert store.load_keyring(store.dump_keyring(ring)) == ring
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'{"schema": 2, "keys": ["00000000000000000000000000000000"], "name": "a", "grant": ""}',
+        b'{"schema": 1, "keys": [], "name": 1, "grant": ""}',
+        b'{"schema": 1, "keys": ["00"], "name": "a", "grant": "0"}',
+        b'{"schema": 1, "keys": [1], "name": "a", "grant": "xx"}',
+    ],
+)
+def test_what_is_no_master_or_keyring_is_unreadable(data: bytes) -> None:
+    for load in (store.load_master, store.load_keyring):
+        with pytest.raises(UnreadableError):
+            load(data)
+
+
+def test_a_damaged_keyring_does_not_show_in_the_error() -> None:
+    with pytest.raises(UnreadableError) as error:
+        store.load_keyring(b'{"schema": 1, "keys": ["5ec2e7')
+
+    assert "5ec2e7" not in str(error.value)
+    assert error.value.__suppress_context__
