@@ -77,7 +77,7 @@ def subject_name(profile: Profile, subject: Subject) -> x509.Name:
 
 def subject_of(certificate: x509.Certificate) -> x509.Name:
     """The distinguished name that a certificate has."""
-    with _long_names():
+    with long_names():
         return certificate.subject
 
 
@@ -113,15 +113,17 @@ def _builder(
 
 def _name(common_name: str, organisation: str) -> x509.Name:
     parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation)] if organisation else []
-    with _long_names():
+    with long_names():
         return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, common_name, _validate=False)])
 
 
 @contextmanager
-def _long_names() -> Iterator[None]:
-    """X.520 wants 64 characters at most; `system:node:` and a DNS label make up to 75, as Kubernetes defines it.
+def long_names() -> Iterator[None]:
+    """For names of certificates.
 
-    Neither Go nor OpenSSL minds in reading; cryptography refuses, or warns if told not to validate.
+    X.520 wants 64 characters at most; `system:node:` and a DNS label make up to 75, as Kubernetes defines it. Neither
+    Go nor OpenSSL minds in reading; cryptography refuses, or warns if told not to validate. What else it warns of in a
+    certificate (a negative serial number) is no concern of ours either.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

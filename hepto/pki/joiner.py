@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -20,10 +19,11 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from hepto.pki import fields, grant, join, revocations
 from hepto.pki.grant import Grant
+from hepto.pki.issue import long_names
 from hepto.pki.join import Exchange, Hello, Request, Sealed, Welcome
 from hepto.pki.reasons import PkiError, Reason, RefusedError
 from hepto.pki.revocations import Revocations
-from hepto.pki.verify import fingerprint, signed_by
+from hepto.pki.verify import UNREADABLE, fingerprint, signed_by
 from hepto.values import Role, Secret
 
 ACCEPTED: Final = 200
@@ -270,7 +270,7 @@ def _authority(data: bytes) -> x509.Certificate:
         constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
         key = certificate.public_key()
         good = constraints.ca and signed_by(certificate, certificate)
-    except (ValueError, x509.ExtensionNotFound, UnsupportedAlgorithm):
+    except UNREADABLE:
         raise PkiError(Reason.BAD_AUTHORITY, "it is no CA's certificate") from None
     if not good or not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise PkiError(Reason.BAD_AUTHORITY, "it is no CA's certificate with a P-256 key")
@@ -279,10 +279,11 @@ def _authority(data: bytes) -> x509.Certificate:
 
 def _certificate(data: bytes, reason: Reason) -> x509.Certificate:
     try:
-        certificate = x509.load_der_x509_certificate(data)
-        # Parts are parsed when they are asked for, and whoever asks later does not expect a stranger's bytes.
-        _ = certificate.public_key(), certificate.issuer, certificate.subject, certificate.signature_hash_algorithm
-    except (ValueError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType):
+        with long_names():
+            certificate = x509.load_der_x509_certificate(data)
+            # Parts are parsed when they are asked for, and whoever asks later does not expect a stranger's bytes.
+            _ = certificate.public_key(), certificate.issuer, certificate.subject, certificate.signature_hash_algorithm
+    except UNREADABLE:
         raise PkiError(reason, "it is no certificate") from None
     return certificate
 

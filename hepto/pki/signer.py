@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -28,6 +27,7 @@ from hepto.pki.joiner import ACCEPTED, MILLISECONDS, PENDING
 from hepto.pki.profiles import BY_NAME, Profile, Subject
 from hepto.pki.reasons import PkiError, Reason
 from hepto.pki.register import Register
+from hepto.pki.verify import UNREADABLE
 from hepto.values import Role, Secret
 
 NONCE_BYTES: Final = 32
@@ -243,7 +243,7 @@ def _public_key(profile: str, csr: bytes) -> ec.EllipticCurvePublicKey:
         request = x509.load_der_x509_csr(csr)
         key = request.public_key()
         valid = request.is_signature_valid
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except UNREADABLE:
         raise PkiError(Reason.BAD_CSR, f"{profile}: it is no certificate request") from None
     if not valid:
         raise PkiError(Reason.BAD_CSR, f"{profile}: it is not signed by its own key")

@@ -302,18 +302,19 @@ class TestAnswers:
                 read(body)
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.integers(0, 2000), st.integers(1, 255))
-def test_a_damaged_authority_is_not_taken_for_one(place: int, bits: int) -> None:
-    damaged = bytearray(ANY_MASTER.issuer.certificate.public_bytes(Encoding.DER))
-    damaged[place % len(damaged)] ^= bits
+@pytest.mark.parametrize("bit", [0, 2, 7])
+def test_a_damaged_authority_is_not_taken_for_one(bit: int) -> None:
+    """Nor does it break anything: cryptography has many words for it, of which `KeyError: 13` was one."""
     joiner = Joiner(Node().applicant, GOSSIP_KEY, b"n" * 16)
-    welcome = join.read_welcome(ANY_MASTER.signer.hello(joiner.hello(), NOW).body)
-    welcome = dataclasses.replace(welcome, authority=bytes(damaged))
-    welcome = dataclasses.replace(welcome, mac=join.welcome_mac(JOIN_KEY, b"n" * 16, welcome))
+    good = join.read_welcome(ANY_MASTER.signer.hello(joiner.hello(), NOW).body)
+    for place in range(len(good.authority)):
+        damaged = bytearray(good.authority)
+        damaged[place] ^= 1 << bit
+        welcome = dataclasses.replace(good, authority=bytes(damaged))
+        welcome = dataclasses.replace(welcome, mac=join.welcome_mac(JOIN_KEY, b"n" * 16, welcome))
 
-    with pytest.raises(PkiError):
-        joiner.hello_answered(join.encode(welcome))
+        with pytest.raises(PkiError):
+            joiner.hello_answered(join.encode(welcome))
 
 
 ANY_MASTER = Master()
@@ -328,3 +329,12 @@ def test_keys_do_not_show(master: Master) -> None:
     assert GOSSIP_KEY.reveal().hex() not in shown
     assert repr(GOSSIP_KEY.reveal()) not in shown
     assert repr(node.wireguard.reveal()) not in shown
+
+
+def test_the_longest_name_joins_too(master: Master) -> None:
+    node = Node("a" * 63)
+
+    enrolment = master.join(node)
+
+    assert set(enrolment.certificates) == set(PROFILES)
+    assert set(master.renew(node).certificates) == set(PROFILES)
