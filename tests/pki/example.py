@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -178,3 +179,24 @@ def forged(master: Master, node: Node, request: bytes) -> bytes:
             mac=join.node_mac(JOIN_KEY, transcript),
         )
     )
+
+
+class Cluster(Master):
+    """Rules without messages."""
+
+    def ask(self, node: Node, now: datetime = NOW) -> str | None:
+        """A join; the fingerprint that waits, if it has to."""
+        decision = admission.join(self.register, node.request(), self.facts, now)
+        self.order(decision.register)
+        return decision.pending
+
+    def renewed(self, node: Node, now: datetime = NOW) -> grant.Grant:
+        self.order(admission.renew(self.register, node.request(), self.facts, now).register)
+        return self.register.nodes[node.name].grant
+
+    def refusal(self, node: Node, now: datetime = NOW, *, renewal: bool = False) -> PkiError:
+        before = self.register
+        with pytest.raises(PkiError) as error:
+            self.renewed(node, now) if renewal else self.ask(node, now)
+        assert self.register == before
+        return error.value

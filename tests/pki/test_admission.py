@@ -1,6 +1,6 @@
 """The rules of who belongs, as stories of one register."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from ipaddress import IPv6Network
 
 import pytest
@@ -9,33 +9,12 @@ from hepto.address import AddressPlan
 from hepto.errors import UserError
 from hepto.pki import admission, grant, register
 from hepto.pki.reasons import PkiError, Reason
-from hepto.pki.register import Register
+from hepto.pki.register import Pending, Register
 from hepto.pki.revocations import Revoked
 from hepto.values import Role
-from tests.pki.example import NOW, PLAN, Master, Node, unix
+from tests.pki.example import NOW, PLAN, Cluster, Node, unix
 
 YEAR = timedelta(days=365)
-
-
-class Cluster(Master):
-    """Rules without messages."""
-
-    def ask(self, node: Node, now: datetime = NOW) -> str | None:
-        """A join; the fingerprint that waits, if it has to."""
-        decision = admission.join(self.register, node.request(), self.facts, now)
-        self.order(decision.register)
-        return decision.pending
-
-    def renewed(self, node: Node, now: datetime = NOW) -> grant.Grant:
-        self.order(admission.renew(self.register, node.request(), self.facts, now).register)
-        return self.register.nodes[node.name].grant
-
-    def refusal(self, node: Node, now: datetime = NOW, *, renewal: bool = False) -> PkiError:
-        before = self.register
-        with pytest.raises(PkiError) as error:
-            self.renewed(node, now) if renewal else self.ask(node, now)
-        assert self.register == before
-        return error.value
 
 
 @pytest.fixture
@@ -206,8 +185,10 @@ class TestAdmitByOperator:
         assert cluster.refusal(Node("mymaster")).kind is Reason.NAME_TAKEN
 
     def test_only_so_many_wait_and_not_for_ever(self, cluster: Cluster) -> None:
+        waiting = cluster.register
         for number in range(register.MOST_PENDING):
-            cluster.ask(Node(f"node{number}"))
+            waiting = waiting.with_pending(f"{number:064x}", Pending(f"node{number}", Role.NODE, unix()))
+        cluster.order(waiting)
 
         refusal = cluster.refusal(Node("late"), NOW + timedelta(hours=23))
         assert (refusal.kind, refusal.status) == (Reason.TOO_MANY_PENDING, 429)
