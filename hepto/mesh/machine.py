@@ -178,10 +178,12 @@ class MeshMachine:
         if kernel is not None and now != self._dumped:
             return None  # only a dump of this instant tells that the kernel has not followed the peer meanwhile
         link = self._links[peer.public_key]
-        candidates = self._candidates(peer, link)
         current = kernel.endpoint if kernel is not None else None
-        is_sound = current is not None and self._is_endpoint(current)
-        if kernel is not None and not link.failed and (is_sound or not candidates):
+        leave = kernel is not None and not link.failed
+        if leave and current is not None and self._is_endpoint(current):
+            return None
+        candidates = self._candidates(peer, link)
+        if leave and not candidates:
             return None
         return link.next(candidates, current, now, self._dice.uniform(0.8, 1.2))
 

@@ -6,6 +6,7 @@ what is claimed twice.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network
 from typing import NamedTuple
@@ -46,15 +47,23 @@ def admit(claims: Roster, named: Iterable[Peer], revoked: frozenset[bytes], own:
     refused: dict[str, Refusal] = {}
     newest: Roster = {}
     for peer in sorted(named, key=_serial):
-        reason = _claim(peer, newest.get(peer.name), claims.get(peer.name), revoked, own)
+        before = claims.get(peer.name)
+        reason = _claim(peer, newest.get(peer.name), before, revoked, own)
         if reason is None:
-            newest[peer.name] = peer
+            newest[peer.name] = _newer(peer, before)
         else:
             refused[peer.name] = reason
     for name, peer in claims.items():
         if name not in newest and peer.public_key not in revoked:
             newest[name] = peer
     return Admission(newest, _unique(newest.values(), refused), refused)
+
+
+def _newer(peer: Peer, before: Peer | None) -> Peer:
+    """An old grant for the same key tells nothing new but perhaps endpoints."""
+    if before is None or before.public_key != peer.public_key or before.serial <= peer.serial:
+        return peer
+    return replace(peer, serial=before.serial)
 
 
 def _serial(peer: Peer) -> tuple[int, str, bytes]:
@@ -68,7 +77,7 @@ def _claim(peer: Peer, twin: Peer | None, before: Peer | None, revoked: frozense
         return Refusal.OWN_KEY
     if peer.address == own.address:
         return Refusal.OWN_ADDRESS
-    if peer.address not in own.prefix or not peer.pods.subnet_of(own.prefix):
+    if peer.address not in own.prefix or peer.pods.network_address not in own.prefix or peer.pods.prefixlen < 64:
         return Refusal.OUTSIDE
     if twin is not None:
         return Refusal.NAME_TAKEN

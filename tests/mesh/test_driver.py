@@ -1,9 +1,17 @@
+import asyncio
+import contextlib
 import stat
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
-from hepto.mesh.driver import clamp, load_key
+from hepto.edge import route
+from hepto.mesh.driver import MeshDriver, clamp, load_key, public_key
+from hepto.mesh.model import State
+from hepto.mesh.plan import mesh
+from tests.mesh.system import FakeSystem
+from tests.mesh.world import PLAN, peer, place
 
 
 def test_the_key_is_made_once_and_kept_secret(tmp_path: Path) -> None:
@@ -27,3 +35,119 @@ def test_a_damaged_key_is_an_error_and_is_not_replaced(tmp_path: Path) -> None:
 def test_a_key_is_clamped_as_the_curve_wants_it() -> None:
     assert clamp(b"\xff" * 32) == b"\xf8" + b"\xff" * 30 + b"\x7f"
     assert clamp(bytes(32)) == bytes(31) + b"\x40"
+
+
+MESH = mesh(PLAN, "own", 7948, 1500)
+PEERS = (peer("node1", place(1)), peer("node2", place(2)))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the driver announces nothing of the kind
+            await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def running(driver: MeshDriver) -> AsyncIterator[None]:
+    task = asyncio.create_task(driver.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled(), task.exception()
+
+
+def test_the_interface_is_made_once_and_then_left_alone(tmp_path: Path) -> None:
+    system = FakeSystem()
+    MeshDriver(str(tmp_path), system).apply(MESH)
+
+    assert system.writes == [
+        "route fd6d:9999:dd30::/48",
+        "add link",
+        "set device",
+        "set link",
+        "add address",
+        "route fd6d:9999:dd30:300::/112",
+    ]
+    system.writes.clear()
+    MeshDriver(str(tmp_path), system).apply(MESH)
+    assert system.writes == []
+    MeshDriver(str(tmp_path), system).apply(mesh(PLAN, "own", 7948, 1400))
+    assert system.writes == ["set link"]
+
+
+def test_peers_are_set_and_a_new_agent_beside_the_same_mesh_writes_nothing(tmp_path: Path) -> None:
+    system = FakeSystem()
+
+    async def first() -> None:
+        driver = MeshDriver(str(tmp_path), system)
+        driver.wish(PEERS, frozenset())
+        async with running(driver):
+            driver.apply(MESH)
+            await until(lambda: len(system.peers) == 2 and len(system.table) == 6)
+            assert [item.state for item in driver.view().peers] == [State.UNKNOWN] * 2
+            driver.wish(PEERS, frozenset({PEERS[0].public_key}))
+            await until(lambda: len(system.peers) == 1 and len(system.table) == 4)
+            driver.wish(PEERS, frozenset())
+            await until(lambda: len(system.peers) == 2 and len(system.table) == 6)
+
+    async def second() -> None:
+        driver = MeshDriver(str(tmp_path), system)
+        driver.apply(MESH)
+        driver.wish(PEERS, frozenset())
+        async with running(driver):
+            looks = system.looks
+            await until(lambda: system.looks > looks and len(driver.view().peers) == 2)
+            for _ in range(10):
+                await asyncio.sleep(0)
+
+    asyncio.run(first())
+    assert system.table[PEERS[0].pods] == route.Route(PEERS[0].pods, 7, source=MESH.address)
+    system.writes.clear()
+    asyncio.run(second())
+    assert system.writes == []
+
+
+def test_a_peer_that_the_kernel_refuses_holds_up_no_other(tmp_path: Path) -> None:
+    system = FakeSystem()
+    system.refused = {PEERS[0].public_key}
+
+    async def story() -> None:
+        driver = MeshDriver(str(tmp_path), system)
+        driver.apply(MESH)
+        driver.wish(PEERS, frozenset())
+        async with running(driver):
+            await until(lambda: set(system.peers) == {PEERS[1].public_key} and len(system.table) == 6)
+
+    asyncio.run(story())
+
+
+def test_a_renewed_key_is_kept_and_used(tmp_path: Path) -> None:
+    system = FakeSystem()
+    driver = MeshDriver(str(tmp_path), system)
+    driver.apply(MESH)
+    before = system.configured.public_key
+
+    renewed = driver.renew_key()
+
+    assert renewed == public_key(load_key(str(tmp_path))) == system.configured.public_key
+    assert renewed != before
+
+
+def test_an_interface_that_somebody_removed_is_made_again_with_its_peers(tmp_path: Path) -> None:
+    system = FakeSystem()
+
+    async def story() -> None:
+        driver = MeshDriver(str(tmp_path), system)
+        driver.apply(MESH)
+        driver.wish(PEERS, frozenset())
+        async with running(driver):
+            await until(lambda: len(system.table) == 6)
+            system.found = None
+            system.peers.clear()
+            system.table.clear()
+            driver.renew_key()  # reads the device again
+            await until(lambda: len(system.table) == 6 and len(system.peers) == 2)
+
+    asyncio.run(story())
