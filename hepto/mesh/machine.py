@@ -30,6 +30,7 @@ from hepto.mesh.model import (
     Underlay,
     View,
 )
+from hepto.mesh.mtu import Prober
 from hepto.mesh.plan import RouteTable, change, route_changes, superseded
 from hepto.mesh.roster import Roster, admit, is_endpoint
 
@@ -54,7 +55,9 @@ class MeshMachine:
         self._refused: tuple[tuple[str, str], ...] = ()
         self._revoked: frozenset[bytes] = frozenset()
         self._addresses: tuple[IPv6Address, ...] = ()
+        self._by_key: dict[bytes, Peer] = {}
         self._links: dict[bytes, Link] = {}
+        self._prober = Prober(dice)
         self._present: dict[bytes, KernelPeer] | None = None
         self._dumped: float | None = None
         self._routes: RouteTable | None = None
@@ -72,9 +75,12 @@ class MeshMachine:
             case Routes(routes):
                 self._routes, self._routes_read = dict(routes), now
                 return  # a dump of the device follows
-            case Underlay(addresses):
+            case Underlay(addresses, mtu):
                 self._addresses = addresses
+                self._prober.underlay(mtu, now)
             case Echoed():
+                key = self._prober.echoed(event, now)
+                self._settle_paths(() if key is None else (key,))
                 return
             case _:
                 raise TypeError(f"not an event of the mesh: {event!r}")
@@ -85,10 +91,12 @@ class MeshMachine:
         if now >= self._look:
             self._effects.append(Look(routes=now >= self._routes_read + SELDOM))
             self._look = now + SOON  # until the dump says more
+        self._settle_paths(self._prober.tick(now))
 
     def deadline(self) -> float | None:
-        """The next look."""
-        return self._look
+        """The next look, the next probe or the end of waiting for its answer."""
+        probe = self._prober.deadline()
+        return self._look if probe is None else min(self._look, probe)
 
     def effects(self) -> tuple[Effect, ...]:
         """What to do, in order."""
@@ -105,10 +113,11 @@ class MeshMachine:
     def _view(self, peer: Peer, kernel: KernelPeer | None) -> PeerView:
         link = self._links.get(peer.public_key, Link(0.0))
         endpoint = kernel.endpoint if kernel is not None else None
-        reason = ""
+        reason = str(self._prober.finding(peer.public_key))
         if link.state is not State.UP:
             reason = "no endpoint is known" if endpoint is None else "no answer" if link.state is State.DOWN else ""
-        return PeerView(peer.name, peer.address, link.state, link.since, endpoint, None, reason)
+        mtu = self._prober.size(peer.public_key)
+        return PeerView(peer.name, peer.address, link.state, link.since, endpoint, mtu, reason)
 
     # --- facts
 
@@ -120,8 +129,9 @@ class MeshMachine:
             if (name, reason) not in self._refused:
                 self._note(Level.WARNING, "peer refused", ("node", name), ("reason", reason))
         self._refused = refused
-        links = {peer.public_key: self._links.get(peer.public_key) or Link(now) for peer in self._roster.values()}
-        self._links = links
+        self._by_key = {peer.public_key: peer for peer in self._roster.values()}
+        self._prober.forget(self._links.keys() - self._by_key.keys())
+        links = self._links = {key: self._links.get(key) or Link(now) for key in self._by_key}
         for peer in self._roster.values():
             old = before.get(peer.name)
             if old is not None and peer.endpoints[:1] != old.endpoints[:1]:
@@ -138,6 +148,11 @@ class MeshMachine:
             state = link.state
             called = link.observe(kernel, wall, now, self._dumped)
             link.judge(now, called=called)
+            if link.is_live(now):
+                present = self._routes.get(peer.allowed[0]) if self._routes is not None else None
+                self._prober.heard(peer.public_key, peer.address, kernel.endpoint, present, now)
+            else:
+                self._prober.lost(peer.public_key)
             if link.state is not state:
                 changed.append((peer.name, link))
         self._dumped = now
@@ -198,8 +213,15 @@ class MeshMachine:
 
     def _settle_routes(self, peer: Peer) -> None:
         assert self._routes is not None
-        for order in tuple(route_changes(peer, self._routes.get(peer.allowed[0]), self._routes)):
+        mtu = self._prober.wanted(peer.public_key, self._routes.get(peer.allowed[0]))
+        for order in tuple(route_changes(peer, mtu, self._routes)):
             self._order(order)
+
+    def _settle_paths(self, keys: tuple[bytes, ...]) -> None:
+        for key in keys:
+            if key in self._by_key and self._routes is not None:
+                self._settle_routes(self._by_key[key])
+        self._effects.extend(self._prober.probes())
 
     def _next_look(self, now: float) -> float:
         before = self._dumped if self._dumped is not None else now

@@ -6,13 +6,10 @@ from ipaddress import IPv6Address, IPv6Network
 
 from hepto.address import AddressPlan
 from hepto.mesh.model import Endpoint, KernelPeer, Peer, RemovePeer, RemoveRoute, SetPeer, SetRoute
+from hepto.mesh.mtu import LEAST, OVERHEAD
 from hepto.mesh.roster import Roster
 
 INTERFACE = "wg0"
-OVERHEAD = 80
-"""Outer IPv6 header 40, UDP 8, WireGuard's header 16 and tag 16."""
-MINIMUM_MTU = 1280
-"""Below it an interface has no IPv6 at all, and says so nowhere (RFC 8200 section 5)."""
 USUAL_MTU = 1500
 
 
@@ -39,7 +36,7 @@ def mesh(plan: AddressPlan, node: str, port: int, underlay_mtu: int) -> Mesh:
     return Mesh(
         address=plan.node(node),
         port=port,
-        mtu=max(MINIMUM_MTU, (underlay_mtu or USUAL_MTU) - OVERHEAD),
+        mtu=max(LEAST, (underlay_mtu or USUAL_MTU) - OVERHEAD),
         routes=(
             # First: without it, what has no more specific route would follow the default route into the clear.
             Route(plan.prefix, through_mesh=False),

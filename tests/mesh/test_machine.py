@@ -1,7 +1,7 @@
 from ipaddress import IPv6Address, IPv6Network
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hepto.mesh.model import Endpoint, Own, Peers, RemovePeer, RemoveRoute, SetPeer, SetRoute, State, Underlay
@@ -263,7 +263,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS, st.sets(st.builds(place, st.integers(1, 4))))
 def test_planning_on_the_result_orders_nothing_whatever_was_wished(
     steps: list[tuple[list[object], frozenset[bytes], float]], alive: set[Endpoint]
