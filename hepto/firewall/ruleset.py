@@ -156,8 +156,20 @@ def _forbidden(policy: Policy) -> dict[str, list[int]]:
     }
 
 
+def _clamp(policy: Policy) -> list[list[Json]]:
+    """Pods' TCP through the mesh begins with segments that the way to that peer carries; no error has to come back.
+
+    `rt mtu` is the smaller of the two routes', there and back (net/netfilter/nft_rt.c). A host's own TCP needs none of
+    this: it looks at its route by itself.
+    """
+    opening = {"match": {"op": "==", "left": {"&": [_payload("tcp", "flags"), ["syn", "rst"]]}, "right": "syn"}}
+    size = {"tcp option": {"name": "maxseg", "field": "size"}}
+    clamp = {"mangle": {"key": size, "value": {"rt": {"key": "mtu"}}}}
+    return [[_match(_meta(way), policy.mesh), opening, clamp] for way in ("iifname", "oifname")]
+
+
 def _forward(policy: Policy) -> list[list[Json]]:
-    rules = [[_established(), _accept()]]
+    rules = [*_clamp(policy), [_established(), _accept()]]
     for protocol, ports in _forbidden(policy).items():
         destination = _match(_payload(protocol, "dport"), {"set": ports})
         nodes = _match(_address("daddr"), _prefix(policy.plan.nodes))

@@ -80,3 +80,14 @@ def test_a_network_plugin_of_the_user_checks_and_masquerades_by_itself() -> None
     assert rules(policy, "leave") == []
     assert len(rules(policy, "guard")) == len(rules(POLICY, "guard")) - 1
     assert rules(policy, "last") == rules(POLICY, "last"), "no cluster packet in clear, whoever made it"
+
+
+def test_tcp_through_the_mesh_is_clamped_to_its_route_before_anything_is_accepted() -> None:
+    found = text(replace(POLICY, mesh="wg7"), "forward")
+
+    for rule, way in zip(found[:2], ("iifname", "oifname"), strict=True):
+        assert f'"key": "{way}"' in rule
+        assert '"right": "wg7"' in rule
+        assert '{"rt": {"key": "mtu"}}' in rule
+    assert "accept" in found[2], "a SYN-ACK is of an established connection"
+    assert not any("maxseg" in rule for rule in found[2:])

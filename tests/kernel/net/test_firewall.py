@@ -224,3 +224,35 @@ def test_no_ipv4_comes_in() -> None:
     with listening(7946):
         assert reach("outside", UNDERLAY, 7946) == {7946: OUTSIDE}
         assert reach("outside", "::ffff:192.0.2.5", 7946, source="::ffff:0.0.0.0") == {}
+
+
+def segment(inside: str, address: str, port: int) -> int:
+    """The largest segment that the other end has asked for, of a TCP connection from a namespace."""
+    script = (
+        "import socket, sys\n"
+        f"line = socket.create_connection((sys.argv[1], int(sys.argv[2])), {DROPPED * 5})\n"
+        "print(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG))\n"
+    )
+    argv = ["ip", "netns", "exec", inside, sys.executable, "-c", script, address, str(port)]
+    return int(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
+
+
+@isolated
+def test_tcp_through_the_mesh_opens_with_segments_that_its_route_carries() -> None:
+    world()
+    with listening(80, inside="peer"), listening(80, inside="pod"), listening(80, inside="outside"):
+        whole = segment("pod", PEER_POD, 80)
+        ip("route", "add", f"{PEER_POD}/128", "dev", "wg0", "mtu", "lock", "1300")
+
+        assert segment("pod", PEER_POD, 80) == whole - 200
+        assert segment("pod", OUTSIDE, 80) == whole
+        ip("route", "add", f"{POD}/128", "via", NODE, "dev", "eth0", "src", PEER_POD, inside="peer")
+        assert segment("peer", POD, 80) == whole - 200, "in both directions"
+
+
+@isolated
+def test_nft_takes_every_form_of_the_rules() -> None:
+    for policy in (POLICY, replace(POLICY, native=False, mesh="wg1"), replace(POLICY, underlay=("u0", "u1"), open=())):
+        words = json.dumps(transaction(policy)).encode()
+        done = subprocess.run([nft.NFT, "-j", "--check", "-f", "-"], input=words, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
