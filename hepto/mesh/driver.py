@@ -15,11 +15,13 @@ from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from hepto.edge import files, netlink, route, wireguard
+from hepto.edge.echo import Echo
 from hepto.edge.pump import Pump, pause
 from hepto.log import Log
 from hepto.machine import Effect, Event, Note
 from hepto.mesh.machine import MeshMachine
 from hepto.mesh.model import (
+    Echoed,
     Endpoint,
     Kernel,
     KernelPeer,
@@ -27,6 +29,7 @@ from hepto.mesh.model import (
     Own,
     Peer,
     Peers,
+    Probe,
     RemovePeer,
     RemoveRoute,
     Routes,
@@ -130,6 +133,15 @@ class System:
         """Change peers."""
         wireguard.set_peers(INTERFACE, changes)
 
+    def echo(self, source: IPv6Address) -> Echo | None:
+        """A socket for probes."""
+        return Echo(INTERFACE, source)
+
+    def path_mtu(self, destination: IPv6Address) -> int:
+        """What the kernel knows of the path on the underlay, 0 for nothing."""
+        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
+            return route.path_mtu(kernel, destination)
+
 
 class MeshDriver:
     """The interface `wg0` of this node, and the peers behind it."""
@@ -145,6 +157,8 @@ class MeshDriver:
         self._work: asyncio.Queue[Effect] = asyncio.Queue()
         self._machine: MeshMachine | None = None
         self._pump: Pump[Event, Effect] | None = None
+        self._echo: Echo | None = None
+        self._asked: dict[IPv6Address, Endpoint | None] = {}
         self._changed: Callable[[], None] = lambda: None
         self._log = Log("mesh")
 
@@ -204,6 +218,7 @@ class MeshDriver:
                     orders.append(self._work.get_nowait())
                 await self._perform(orders)
         finally:
+            self._hang_up()
             if self._pump is not None:
                 self._pump.close()
 
@@ -265,6 +280,8 @@ class MeshDriver:
             match order:
                 case SetPeer() | RemovePeer() | SetRoute() | RemoveRoute():
                     pass
+                case Probe():
+                    self._probe(order)
                 case Look():
                     self._look(routes=order.routes)
                 case Note():
@@ -304,6 +321,34 @@ class MeshDriver:
             self._remake()
             return
         self._feed(Kernel(tuple(map(_translate, found.peers)), time.time()))
+
+    def _probe(self, order: Probe) -> None:
+        try:
+            if self._echo is None and self._applied is not None:
+                self._echo = self._system.echo(self._applied.address)
+                if self._echo is not None:
+                    asyncio.get_running_loop().add_reader(self._echo, self._hear)
+            self._asked[order.address] = order.endpoint
+            if self._echo is not None:
+                self._echo.send(order.address, order.sequence, order.size)
+        except OSError as error:
+            self._log.debug("probe not sent", address=order.address, size=order.size, error=error)
+            self._hang_up()  # its interface may be another one by now
+
+    def _hear(self) -> None:
+        for address, sequence in self._echo.receive() if self._echo is not None else ():
+            endpoint = self._asked.get(address)
+            try:
+                path = self._system.path_mtu(endpoint.address) if endpoint is not None else 0
+            except OSError:
+                path = 0  # no route to where it was a moment ago
+            self._feed(Echoed(address, sequence, path))
+
+    def _hang_up(self) -> None:
+        if self._echo is not None:
+            asyncio.get_running_loop().remove_reader(self._echo)
+            self._echo.close()
+        self._echo = None
 
     def _mesh_routes(self) -> tuple[tuple[IPv6Network, int | None], ...]:
         source = self._applied.address if self._applied is not None else None

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import time
 from dataclasses import replace
-from ipaddress import IPv6Interface, IPv6Network
+from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 
 from hepto.edge import route, wireguard
+from hepto.edge.echo import Echo
 from hepto.mesh.driver import System, public_key
 
 
@@ -19,6 +21,10 @@ class FakeSystem(System):
         self.configured = wireguard.Found("wg0", 0, bytes(32), ())
         self.peers: dict[bytes, wireguard.Peer] = {}
         self.refused: set[bytes] = set()
+        self.answering = False
+        """Peers complete a handshake when they are set."""
+        self.line: Echo | None = None
+        self.path = 0
 
     def link(self) -> route.Link | None:
         return self.found
@@ -72,4 +78,11 @@ class FakeSystem(System):
                 endpoint=change.endpoint or found.endpoint,
                 allowed=found.allowed if change.allowed is None else change.allowed,
                 keepalive=found.keepalive if change.keepalive is None else change.keepalive,
+                handshake=time.time() if self.answering else 0.0,
             )
+
+    def echo(self, source: IPv6Address) -> Echo | None:
+        return self.line
+
+    def path_mtu(self, destination: IPv6Address) -> int:
+        return self.path

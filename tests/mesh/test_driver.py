@@ -1,7 +1,10 @@
 import asyncio
 import contextlib
+import errno
+import socket
 import stat
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from ipaddress import IPv6Address
 from pathlib import Path
 
 import pytest
@@ -149,5 +152,56 @@ def test_an_interface_that_somebody_removed_is_made_again_with_its_peers(tmp_pat
             system.table.clear()
             driver.renew_key()  # reads the device again
             await until(lambda: len(system.table) == 6 and len(system.peers) == 2)
+
+    asyncio.run(story())
+
+
+class FakeEcho:
+    """Answers what is not too large, by a pair of sockets."""
+
+    def __init__(self, largest: int):
+        self.largest = largest
+        self.here, self.there = socket.socketpair()
+        self.here.setblocking(False)
+        self.waiting: list[tuple[IPv6Address, int]] = []
+
+    def fileno(self) -> int:
+        return self.here.fileno()
+
+    def close(self) -> None:
+        self.here.close()
+        self.there.close()
+
+    def send(self, address: IPv6Address, sequence: int, size: int) -> None:
+        if size > self.largest:
+            raise OSError(errno.EMSGSIZE, "too long")
+        self.waiting.append((address, sequence))
+        self.there.send(b".")
+
+    def receive(self) -> Iterator[tuple[IPv6Address, int]]:
+        self.here.recv(100)
+        answers, self.waiting = self.waiting, []
+        yield from answers
+
+
+@pytest.mark.parametrize(("path", "expected"), [(0, 1420), (1400, 1320)])
+def test_a_peer_that_is_heard_is_probed_and_the_kernel_s_knowledge_counts(
+    tmp_path: Path, path: int, expected: int
+) -> None:
+    system = FakeSystem()
+    system.answering, system.path = True, path
+    system.line = FakeEcho(1420)  # type: ignore[assignment] # of the same shape
+
+    async def story() -> None:
+        driver = MeshDriver(str(tmp_path), system)
+        driver.apply(MESH)
+        driver.wish(PEERS, frozenset())
+        async with running(driver):
+            await until(lambda: len(system.table) == 6)
+            driver.renew_key()  # reads the device again
+            await until(lambda: {item.mtu for item in driver.view().peers} == {expected})
+            assert {item.state for item in driver.view().peers} == {State.UP}
+            locked = None if expected == 1420 else expected
+            await until(lambda: {system.table[item.pods].mtu for item in PEERS} == {locked})
 
     asyncio.run(story())
