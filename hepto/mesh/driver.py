@@ -14,9 +14,10 @@ from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from hepto.edge import files, netlink, route, wireguard
+from hepto.edge import files, route, wireguard
 from hepto.edge.echo import Echo
 from hepto.edge.pump import Pump, pause
+from hepto.edge.tunnel import Tunnel
 from hepto.log import Log
 from hepto.machine import Effect, Event, Note
 from hepto.mesh.machine import MeshMachine
@@ -80,75 +81,12 @@ def public_key(key: bytes) -> bytes:
     return X25519PrivateKey.from_private_bytes(key).public_key().public_bytes_raw()
 
 
-class System:
-    """What the driver asks of the kernel; tests put another in its place. All of it raises OSError."""
-
-    def link(self) -> route.Link | None:
-        """The mesh's interface."""
-        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
-            return next((link for link in route.links(kernel) if link.name == INTERFACE), None)
-
-    def add_link(self, mtu: int) -> None:
-        """Make it."""
-        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
-            route.add_link(kernel, INTERFACE, "wireguard", mtu)
-
-    def set_link(self, index: int, mtu: int) -> None:
-        """Turn it on, with this MTU."""
-        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
-            route.set_link(kernel, index, up=True, mtu=mtu)
-
-    def addresses(self, index: int) -> tuple[IPv6Interface, ...]:
-        """Its addresses."""
-        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
-            return tuple(address.interface for address in route.addresses(kernel, index))
-
-    def add_address(self, index: int, interface: IPv6Interface) -> None:
-        """One more."""
-        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
-            route.add_address(kernel, index, interface, detect=False)
-
-    def routes(self, index: int | None) -> tuple[route.Route, ...]:
-        """The routes through it; None: those that are unreachable."""
-        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
-            return route.unreachable_routes(kernel) if index is None else route.routes(kernel, index)
-
-    def change_routes(self, wanted: tuple[route.Route, ...], unwanted: tuple[route.Route, ...] = ()) -> None:
-        """Remove and set routes."""
-        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
-            for item in unwanted:
-                route.remove_route(kernel, item)
-            for item in wanted:
-                route.add_route(kernel, item)
-
-    def device(self) -> wireguard.Found:
-        """The device with its peers."""
-        return wireguard.read_device(INTERFACE)
-
-    def set_device(self, device: wireguard.Device) -> None:
-        """Its key and port."""
-        wireguard.set_device(device)
-
-    def set_peers(self, changes: tuple[wireguard.PeerChange, ...]) -> None:
-        """Change peers."""
-        wireguard.set_peers(INTERFACE, changes)
-
-    def echo(self, source: IPv6Address) -> Echo | None:
-        """A socket for probes."""
-        return Echo(INTERFACE, source)
-
-    def path_mtu(self, destination: IPv6Address) -> int:
-        """What the kernel knows of the path on the underlay, 0 for nothing."""
-        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
-            return route.path_mtu(kernel, destination)
-
-
 class MeshDriver:
     """The interface `wg0` of this node, and the peers behind it."""
 
-    def __init__(self, data: str, system: System | None = None):
+    def __init__(self, data: str, tunnel: Tunnel | None = None):
         self._data = data
-        self._system = system or System()
+        self._tunnel = tunnel or Tunnel(INTERFACE)
         self._applied: Mesh | None = None
         self._index = 0
         self._addresses: tuple[IPv6Address, ...] = ()
@@ -225,31 +163,31 @@ class MeshDriver:
     # --- the interface
 
     def _make(self, wanted: Mesh) -> None:
-        system, key = self._system, load_key(self._data)
+        tunnel, key = self._tunnel, load_key(self._data)
         unreachable = tuple(route.Route(item.destination) for item in wanted.routes if not item.through_mesh)
         self._complete(unreachable, None)
-        link = system.link()
+        link = tunnel.link()
         if link is None:
-            system.add_link(wanted.mtu)
-            link = system.link()
+            tunnel.add_link(wanted.mtu)
+            link = tunnel.link()
             assert link is not None, "made a moment ago"
-        device = system.device()
+        device = tunnel.device()
         if (device.port, device.public_key) != (wanted.port, public_key(key)):
-            system.set_device(wireguard.Device(INTERFACE, wanted.port, key))
+            tunnel.set_device(wireguard.Device(INTERFACE, wanted.port, key))
         if (link.up, link.mtu) != (True, wanted.mtu):
-            system.set_link(link.index, wanted.mtu)
+            tunnel.set_link(link.index, wanted.mtu)
         own = IPv6Interface((wanted.address, 128))
-        if own not in system.addresses(link.index):
-            system.add_address(link.index, own)
+        if own not in tunnel.addresses(link.index):
+            tunnel.add_address(link.index, own)
         through = [item.destination for item in wanted.routes if item.through_mesh]
         self._complete(tuple(route.Route(item, link.index, source=wanted.address) for item in through), link.index)
         self._index = link.index
 
     def _complete(self, wanted: tuple[route.Route, ...], index: int | None) -> None:
-        present = set(self._system.routes(index))
+        present = set(self._tunnel.routes(index))
         missing = tuple(item for item in wanted if item not in present)
         if missing:
-            self._system.change_routes(missing)
+            self._tunnel.change_routes(missing)
 
     # --- the machine
 
@@ -291,11 +229,11 @@ class MeshDriver:
 
     def _set_peers(self, changes: tuple[wireguard.PeerChange, ...]) -> None:
         try:
-            self._system.set_peers(changes)
+            self._tunnel.set_peers(changes)
         except OSError:
             for change in changes:
                 try:
-                    self._system.set_peers((change,))
+                    self._tunnel.set_peers((change,))
                 except OSError as error:
                     self._log.warning("peer not set", endpoint=change.endpoint, allowed=change.allowed, error=error)
 
@@ -303,7 +241,7 @@ class MeshDriver:
         wanted = tuple(self._route(order.destination, order.mtu) for order in orders if isinstance(order, SetRoute))
         unwanted = tuple(self._route(order.destination) for order in orders if isinstance(order, RemoveRoute))
         try:
-            self._system.change_routes(wanted, unwanted)
+            self._tunnel.change_routes(wanted, unwanted)
         except OSError as error:
             self._log.warning("routes not set", error=error)
 
@@ -315,7 +253,7 @@ class MeshDriver:
         try:
             if routes:
                 self._feed(Routes(self._mesh_routes()))
-            found = self._system.device()
+            found = self._tunnel.device()
         except OSError as error:
             self._log.warning("mesh interface not read", error=error)
             self._remake()
@@ -325,7 +263,7 @@ class MeshDriver:
     def _probe(self, order: Probe) -> None:
         try:
             if self._echo is None and self._applied is not None:
-                self._echo = self._system.echo(self._applied.address)
+                self._echo = self._tunnel.echo(self._applied.address)
                 if self._echo is not None:
                     asyncio.get_running_loop().add_reader(self._echo, self._hear)
             self._asked[order.address] = order.endpoint
@@ -339,7 +277,7 @@ class MeshDriver:
         for address, sequence in self._echo.receive() if self._echo is not None else ():
             endpoint = self._asked.get(address)
             try:
-                path = self._system.path_mtu(endpoint.address) if endpoint is not None else 0
+                path = self._tunnel.path_mtu(endpoint.address) if endpoint is not None else 0
             except OSError:
                 path = 0  # no route to where it was a moment ago
             self._feed(Echoed(address, sequence, path))
@@ -352,7 +290,7 @@ class MeshDriver:
 
     def _mesh_routes(self) -> tuple[tuple[IPv6Network, int | None], ...]:
         source = self._applied.address if self._applied is not None else None
-        return tuple((item.destination, item.mtu) for item in self._system.routes(self._index) if item.source == source)
+        return tuple((item.destination, item.mtu) for item in self._tunnel.routes(self._index) if item.source == source)
 
     def _remake(self) -> None:
         """Somebody has removed the interface."""

@@ -33,6 +33,8 @@ class Link:
     """It has, and the next one is due."""
     news: bool = False
     """There is a new best endpoint: begin with that."""
+    listening: float = float("-inf")
+    """Until then it is not called."""
     rounds: int = 0
     """How often all endpoints have been tried in vain."""
     worked: Endpoint | None = None
@@ -80,6 +82,15 @@ class Link:
             self.failed = True
             if not self.news:
                 self._become(State.DOWN, now)
+
+    def listen(self, until: float) -> None:
+        """A new peer gets time to call first, before it is called."""
+        self.listening = self.deadline = until
+        self.news = True
+
+    def is_listening(self, now: float) -> bool:
+        """True while it has not called, and its time is not up."""
+        return now < self.listening and not self.is_live(now)
 
     def hear_of(self, now: float) -> None:
         """Another endpoint is the best now. Of a peer that answers where it is that is of no interest."""

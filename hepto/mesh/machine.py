@@ -10,6 +10,7 @@ from dataclasses import replace
 from ipaddress import IPv6Address
 
 from hepto.machine import Effect, Event, Level, Note
+from hepto.mesh.inbound import LISTEN, Inbound
 from hepto.mesh.link import TRY_SECONDS, Link
 from hepto.mesh.model import (
     Echoed,
@@ -58,6 +59,7 @@ class MeshMachine:
         self._by_key: dict[bytes, Peer] = {}
         self._links: dict[bytes, Link] = {}
         self._prober = Prober(dice)
+        self._inbound = Inbound()
         self._present: dict[bytes, KernelPeer] | None = None
         self._dumped: float | None = None
         self._routes: RouteTable | None = None
@@ -76,6 +78,8 @@ class MeshMachine:
                 self._routes, self._routes_read = dict(routes), now
                 return  # a dump of the device follows
             case Underlay(addresses, mtu):
+                if self._addresses and set(addresses) != set(self._addresses):
+                    self._inbound.moved()
                 self._addresses = addresses
                 self._prober.underlay(mtu, now)
             case Echoed():
@@ -138,7 +142,11 @@ class MeshMachine:
                 links[peer.public_key].hear_of(now)
 
     def _observe(self, peers: tuple[KernelPeer, ...], wall: float, now: float) -> None:
-        self._present = {peer.public_key: peer for peer in peers}
+        before, self._present = self._present or {}, {peer.public_key: peer for peer in peers}
+        knew = self._inbound.is_seen
+        self._inbound.observe(self._present, before, now)
+        if self._inbound.is_seen and not knew:
+            self._note(Level.INFO, "unsolicited packets come in: no keepalives are needed")
         changed: list[tuple[str, Link]] = []
         for peer in self._roster.values():
             kernel = self._present.get(peer.public_key)
@@ -183,8 +191,10 @@ class MeshMachine:
     def _settle_peer(self, peer: Peer, now: float) -> None:
         assert self._present is not None
         kernel = self._present.get(peer.public_key)
-        endpoint = self._endpoint(peer, kernel, now)
-        order = change(peer, kernel, endpoint, KEEPALIVE)
+        if kernel is None and self._inbound.is_to_be_heard(now):
+            self._links[peer.public_key].listen(now + LISTEN)
+        silent = self._inbound.is_seen or self._links[peer.public_key].is_listening(now)
+        order = change(peer, kernel, self._endpoint(peer, kernel, now), 0 if silent else KEEPALIVE)
         if order is not None:
             self._order(order)
 
@@ -193,6 +203,8 @@ class MeshMachine:
         if kernel is not None and now != self._dumped:
             return None  # only a dump of this instant tells that the kernel has not followed the peer meanwhile
         link = self._links[peer.public_key]
+        if link.is_listening(now):
+            return None
         current = kernel.endpoint if kernel is not None else None
         leave = kernel is not None and not link.failed
         if leave and current is not None and self._is_endpoint(current):

@@ -13,7 +13,7 @@ from hepto.edge import route
 from hepto.mesh.driver import MeshDriver, clamp, load_key, public_key
 from hepto.mesh.model import State
 from hepto.mesh.plan import mesh
-from tests.mesh.system import FakeSystem
+from tests.mesh.tunnel import FakeTunnel
 from tests.mesh.world import PLAN, peer, place
 
 
@@ -62,10 +62,10 @@ async def running(driver: MeshDriver) -> AsyncIterator[None]:
 
 
 def test_the_interface_is_made_once_and_then_left_alone(tmp_path: Path) -> None:
-    system = FakeSystem()
-    MeshDriver(str(tmp_path), system).apply(MESH)
+    tunnel = FakeTunnel()
+    MeshDriver(str(tmp_path), tunnel).apply(MESH)
 
-    assert system.writes == [
+    assert tunnel.writes == [
         "route fd6d:9999:dd30::/48",
         "add link",
         "set device",
@@ -73,85 +73,85 @@ def test_the_interface_is_made_once_and_then_left_alone(tmp_path: Path) -> None:
         "add address",
         "route fd6d:9999:dd30:300::/112",
     ]
-    system.writes.clear()
-    MeshDriver(str(tmp_path), system).apply(MESH)
-    assert system.writes == []
-    MeshDriver(str(tmp_path), system).apply(mesh(PLAN, "own", 7948, 1400))
-    assert system.writes == ["set link"]
+    tunnel.writes.clear()
+    MeshDriver(str(tmp_path), tunnel).apply(MESH)
+    assert tunnel.writes == []
+    MeshDriver(str(tmp_path), tunnel).apply(mesh(PLAN, "own", 7948, 1400))
+    assert tunnel.writes == ["set link"]
 
 
 def test_peers_are_set_and_a_new_agent_beside_the_same_mesh_writes_nothing(tmp_path: Path) -> None:
-    system = FakeSystem()
+    tunnel = FakeTunnel()
 
     async def first() -> None:
-        driver = MeshDriver(str(tmp_path), system)
+        driver = MeshDriver(str(tmp_path), tunnel)
         driver.wish(PEERS, frozenset())
         async with running(driver):
             driver.apply(MESH)
-            await until(lambda: len(system.peers) == 2 and len(system.table) == 6)
+            await until(lambda: len(tunnel.peers) == 2 and len(tunnel.table) == 6)
             assert [item.state for item in driver.view().peers] == [State.UNKNOWN] * 2
             driver.wish(PEERS, frozenset({PEERS[0].public_key}))
-            await until(lambda: len(system.peers) == 1 and len(system.table) == 4)
+            await until(lambda: len(tunnel.peers) == 1 and len(tunnel.table) == 4)
             driver.wish(PEERS, frozenset())
-            await until(lambda: len(system.peers) == 2 and len(system.table) == 6)
+            await until(lambda: len(tunnel.peers) == 2 and len(tunnel.table) == 6)
 
     async def second() -> None:
-        driver = MeshDriver(str(tmp_path), system)
+        driver = MeshDriver(str(tmp_path), tunnel)
         driver.apply(MESH)
         driver.wish(PEERS, frozenset())
         async with running(driver):
-            looks = system.looks
-            await until(lambda: system.looks > looks and len(driver.view().peers) == 2)
+            looks = tunnel.looks
+            await until(lambda: tunnel.looks > looks and len(driver.view().peers) == 2)
             for _ in range(10):
                 await asyncio.sleep(0)
 
     asyncio.run(first())
-    assert system.table[PEERS[0].pods] == route.Route(PEERS[0].pods, 7, source=MESH.address)
-    system.writes.clear()
+    assert tunnel.table[PEERS[0].pods] == route.Route(PEERS[0].pods, 7, source=MESH.address)
+    tunnel.writes.clear()
     asyncio.run(second())
-    assert system.writes == []
+    assert tunnel.writes == []
 
 
 def test_a_peer_that_the_kernel_refuses_holds_up_no_other(tmp_path: Path) -> None:
-    system = FakeSystem()
-    system.refused = {PEERS[0].public_key}
+    tunnel = FakeTunnel()
+    tunnel.refused = {PEERS[0].public_key}
 
     async def story() -> None:
-        driver = MeshDriver(str(tmp_path), system)
+        driver = MeshDriver(str(tmp_path), tunnel)
         driver.apply(MESH)
         driver.wish(PEERS, frozenset())
         async with running(driver):
-            await until(lambda: set(system.peers) == {PEERS[1].public_key} and len(system.table) == 6)
+            await until(lambda: set(tunnel.peers) == {PEERS[1].public_key} and len(tunnel.table) == 6)
 
     asyncio.run(story())
 
 
 def test_a_renewed_key_is_kept_and_used(tmp_path: Path) -> None:
-    system = FakeSystem()
-    driver = MeshDriver(str(tmp_path), system)
+    tunnel = FakeTunnel()
+    driver = MeshDriver(str(tmp_path), tunnel)
     driver.apply(MESH)
-    before = system.configured.public_key
+    before = tunnel.configured.public_key
 
     renewed = driver.renew_key()
 
-    assert renewed == public_key(load_key(str(tmp_path))) == system.configured.public_key
+    assert renewed == public_key(load_key(str(tmp_path))) == tunnel.configured.public_key
     assert renewed != before
 
 
 def test_an_interface_that_somebody_removed_is_made_again_with_its_peers(tmp_path: Path) -> None:
-    system = FakeSystem()
+    tunnel = FakeTunnel()
 
     async def story() -> None:
-        driver = MeshDriver(str(tmp_path), system)
+        driver = MeshDriver(str(tmp_path), tunnel)
         driver.apply(MESH)
         driver.wish(PEERS, frozenset())
         async with running(driver):
-            await until(lambda: len(system.table) == 6)
-            system.found = None
-            system.peers.clear()
-            system.table.clear()
+            await until(lambda: len(tunnel.table) == 6)
+            tunnel.found = None
+            tunnel.peers.clear()
+            tunnel.table.clear()
             driver.renew_key()  # reads the device again
-            await until(lambda: len(system.table) == 6 and len(system.peers) == 2)
+            await until(lambda: len(tunnel.table) == 6 and len(tunnel.peers) == 2)
 
     asyncio.run(story())
 
@@ -188,20 +188,20 @@ class FakeEcho:
 def test_a_peer_that_is_heard_is_probed_and_the_kernel_s_knowledge_counts(
     tmp_path: Path, path: int, expected: int
 ) -> None:
-    system = FakeSystem()
-    system.answering, system.path = True, path
-    system.line = FakeEcho(1420)  # type: ignore[assignment] # of the same shape
+    tunnel = FakeTunnel()
+    tunnel.answering, tunnel.path = True, path
+    tunnel.line = FakeEcho(1420)  # type: ignore[assignment] # of the same shape
 
     async def story() -> None:
-        driver = MeshDriver(str(tmp_path), system)
+        driver = MeshDriver(str(tmp_path), tunnel)
         driver.apply(MESH)
         driver.wish(PEERS, frozenset())
         async with running(driver):
-            await until(lambda: len(system.table) == 6)
+            await until(lambda: len(tunnel.table) == 6)
             driver.renew_key()  # reads the device again
             await until(lambda: {item.mtu for item in driver.view().peers} == {expected})
             assert {item.state for item in driver.view().peers} == {State.UP}
             locked = None if expected == 1420 else expected
-            await until(lambda: {system.table[item.pods].mtu for item in PEERS} == {locked})
+            await until(lambda: {tunnel.table[item.pods].mtu for item in PEERS} == {locked})
 
     asyncio.run(story())

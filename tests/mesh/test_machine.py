@@ -263,7 +263,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS, st.sets(st.builds(place, st.integers(1, 4))))
 def test_planning_on_the_result_orders_nothing_whatever_was_wished(
     steps: list[tuple[list[object], frozenset[bytes], float]], alive: set[Endpoint]

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from ipaddress import IPv6Address
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hepto.mesh.model import Echoed, Peers, SetRoute, Underlay
@@ -174,6 +174,7 @@ def test_thousands_of_peers_are_measured_some_at_a_time() -> None:
     assert answered == 1000
 
 
+@settings(deadline=None)
 @given(st.integers(1200, 1600), st.booleans(), st.integers(1280, 1520), st.none() | st.integers(1270, 1530))
 def test_the_result_always_gets_through_and_is_never_under_1280(
     carries: int, tells: bool, interface: int, present: int | None

@@ -8,11 +8,13 @@ from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 
 from hepto.edge import route, wireguard
 from hepto.edge.echo import Echo
-from hepto.mesh.driver import System, public_key
+from hepto.edge.tunnel import Tunnel
+from hepto.mesh.driver import public_key
 
 
-class FakeSystem(System):
+class FakeTunnel(Tunnel):
     def __init__(self) -> None:
+        super().__init__("wg0")
         self.writes: list[str] = []
         self.looks = 0
         self.found: route.Link | None = None
