@@ -137,11 +137,11 @@ def unreachable_routes(kernel: Netlink) -> tuple[Route, ...]:
     return tuple(replace(read_route(item), index=None) for item in found if item.body[7] == RTN_UNREACHABLE)
 
 
-def path_mtu(kernel: Netlink, destination: IPv6Address) -> int:
-    """What the kernel believes to reach a destination in one piece, Packet Too Big messages included; 0: the link's."""
+def route_to(kernel: Netlink, destination: IPv6Address) -> Route:
+    """The way that a packet would take now. Its MTU is None unless the route or a Packet Too Big message says one."""
     body = _ROUTE.pack(socket.AF_INET6, 128, 0, 0, 0, 0, 0, 0, 0) + attribute(RTA_DST, destination.packed)
     (answer,) = kernel.get(f"route to {destination}", RTM_GETROUTE, body)
-    return read_route(answer).mtu or 0
+    return read_route(answer)
 
 
 def read_route(message: Message) -> Route:

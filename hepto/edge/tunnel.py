@@ -1,9 +1,12 @@
 """The kernel as the driver of a WireGuard interface meets it: link, addresses and routes, device, paths."""
 
-from ipaddress import IPv6Address, IPv6Interface
+from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 
 from hepto.edge import netlink, route, wireguard
 from hepto.edge.echo import Echo
+
+CUT_METRIC = 64
+"""Tells our own routes to single hosts of the underlay from those of others."""
 
 
 class Tunnel:
@@ -69,4 +72,13 @@ class Tunnel:
     def path_mtu(self, destination: IPv6Address) -> int:
         """What the kernel knows of the path on the underlay, 0 for nothing."""
         with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
-            return route.path_mtu(kernel, destination)
+            return route.route_to(kernel, destination).mtu or 0
+
+    def cut(self, destination: IPv6Address, size: int | None) -> None:
+        """Packets to an address of the underlay go in fragments of this size; None: as the route there says."""
+        network = IPv6Network((destination, 128))
+        with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
+            route.remove_route(kernel, route.Route(network, metric=CUT_METRIC))
+            if size is not None:
+                way = route.route_to(kernel, destination)
+                route.add_route(kernel, route.Route(network, way.index, way.gateway, metric=CUT_METRIC, mtu=size))

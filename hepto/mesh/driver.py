@@ -22,6 +22,7 @@ from hepto.log import Log
 from hepto.machine import Effect, Event, Note
 from hepto.mesh.machine import MeshMachine
 from hepto.mesh.model import (
+    Cut,
     Echoed,
     Endpoint,
     Kernel,
@@ -220,6 +221,8 @@ class MeshDriver:
                     pass
                 case Probe():
                     self._probe(order)
+                case Cut():
+                    self._cut(order)
                 case Look():
                     self._look(routes=order.routes)
                 case Note():
@@ -272,6 +275,12 @@ class MeshDriver:
         except OSError as error:
             self._log.debug("probe not sent", address=order.address, size=order.size, error=error)
             self._hang_up()  # its interface may be another one by now
+
+    def _cut(self, order: Cut) -> None:
+        try:
+            self._tunnel.cut(order.address, order.size)
+        except OSError as error:
+            self._log.warning("fragments not ordered", address=order.address, error=error)
 
     def _hear(self) -> None:
         for address, sequence in self._echo.receive() if self._echo is not None else ():

@@ -78,10 +78,11 @@ class MeshMachine:
                 self._routes, self._routes_read = dict(routes), now
                 return  # a dump of the device follows
             case Underlay(addresses, mtu):
-                if self._addresses and set(addresses) != set(self._addresses):
+                moved = bool(self._addresses) and set(addresses) != set(self._addresses)
+                if moved:
                     self._inbound.moved()
                 self._addresses = addresses
-                self._prober.underlay(mtu, now)
+                self._prober.underlay(mtu, now, moved=moved)
             case Echoed():
                 key = self._prober.echoed(event, now)
                 self._settle_paths(() if key is None else (key,))
@@ -233,7 +234,7 @@ class MeshMachine:
         for key in keys:
             if key in self._by_key and self._routes is not None:
                 self._settle_routes(self._by_key[key])
-        self._effects.extend(self._prober.probes())
+        self._effects.extend(self._prober.orders())
 
     def _next_look(self, now: float) -> float:
         before = self._dumped if self._dumped is not None else now

@@ -157,6 +157,14 @@ class Probe(Effect):
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Cut(Effect):
+    """WireGuard's own packets to this address go in fragments of `size` bytes; None: as they are."""
+
+    address: IPv6Address
+    size: int | None
+
+
 # --- the view
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address
 
-from hepto.mesh.model import Echoed, Endpoint, Probe
+from hepto.mesh.model import Cut, Echoed, Endpoint, Probe
 
 OVERHEAD = 80
 """Outer IPv6 header 40, UDP 8, WireGuard's header 16 and tag 16."""
@@ -35,6 +35,8 @@ PATIENCE = (1.0, 2.0, 3.0)
 """Seconds for the answer to each try."""
 AGAIN = 3600.0
 AGAIN_AFTER_SILENCE = 300.0
+AGAIN_IN_FRAGMENTS = 86_400.0
+"""Where we cut, all sizes pass: to measure again is to leave that off, and to lose what is large for some seconds."""
 MOST_AT_ONCE = 32
 
 
@@ -55,6 +57,8 @@ class _Path:
     mtu: int | None
     """The lower MTU of its routes, None for the interface's."""
     finding: Finding = Finding.UNKNOWN
+    cut: IPv6Address | None = None
+    """Where WireGuard's packets are cut to pieces by our order."""
     at: float = 0.0
     """When something is to be done: begin, or take a try for lost."""
     size: int = 0
@@ -77,7 +81,7 @@ class Prober:
         self._queue: deque[bytes] = deque()
         self._flying: dict[int, bytes] = {}
         self._sequence = dice.randrange(1 << 16)
-        self._probes: list[Probe] = []
+        self._orders: list[Probe | Cut] = []
 
     # --- what is known
 
@@ -100,16 +104,17 @@ class Prober:
 
     # --- what happens
 
-    def underlay(self, mtu: int, now: float) -> None:
-        """The MTU of the mesh's interface. Another one: all is measured again."""
+    def underlay(self, mtu: int, now: float, *, moved: bool) -> None:
+        """The MTU of the mesh's interface. Another one, or another place: all is measured again."""
         mtu = max(LEAST, mtu)
-        if mtu == self._ceiling:
+        if mtu == self._ceiling and not moved:
             return
         self._ceiling = mtu
         for key, path in self._paths.items():
             if path.mtu is not None and path.mtu >= mtu:
                 path.mtu = None
             self._stop(path)
+            self._uncut(path)
             self._at(key, path, now)
 
     def heard(
@@ -122,10 +127,12 @@ class Prober:
             path = self._paths[key] = _Path(address, endpoint, lower)
             if lower is not None:  # found by an agent before this one: it has not become wrong by our start
                 path.finding = Finding.FRAGMENTS if lower == LEAST else Finding.SMALLER
+                path.cut = endpoint.address if lower == LEAST and endpoint is not None else None
             self._at(key, path, now if lower is None else now + self._later(AGAIN))
         elif path.endpoint != endpoint:
             path.endpoint = endpoint
             self._stop(path)
+            self._uncut(path)
             self._at(key, path, now)
 
     def lost(self, key: bytes) -> None:
@@ -133,12 +140,15 @@ class Prober:
         path = self._paths.get(key)
         if path is not None and path.endpoint is not None:
             self._stop(path)
+            self._uncut(path)  # the way there may be another by now
             path.at, path.endpoint = float("inf"), None
 
     def forget(self, keys: set[bytes]) -> None:
         """These are no peers any more."""
         for key in keys & self._paths.keys():
-            self._stop(self._paths.pop(key))
+            path = self._paths.pop(key)
+            self._stop(path)
+            self._uncut(path)
 
     def echoed(self, answer: Echoed, now: float) -> bytes | None:
         """An answer. Returns the key of the peer it came from, None if it was not asked for."""
@@ -151,6 +161,9 @@ class Prober:
         if size > SMALL and answer.path and answer.path - OVERHEAD < min(size, self._ceiling):
             self._end(key, path, max(LEAST, answer.path - OVERHEAD), now, fragments=answer.path < LEAST + OVERHEAD)
         elif size == SMALL:
+            if path.endpoint is not None:
+                path.cut = path.endpoint.address
+                self._orders.append(Cut(path.cut, LEAST))
             self._end(key, path, LEAST, now, fragments=True)
         else:
             path.passed = size
@@ -185,14 +198,15 @@ class Prober:
             return float("-inf")
         return self._agenda[0][0] if self._agenda else None
 
-    def probes(self) -> tuple[Probe, ...]:
-        """What to send."""
-        probes, self._probes = tuple(self._probes), []
-        return probes
+    def orders(self) -> tuple[Probe | Cut, ...]:
+        """What to send, and where to cut, in order."""
+        orders, self._orders = tuple(self._orders), []
+        return orders
 
     # --- one path
 
     def _begin(self, key: bytes, path: _Path, now: float) -> None:
+        self._uncut(path)
         path.passed, path.failed = 0, 1 << 16
         if path.mtu is not None and path.mtu % STEP:
             path.mtu = None  # the kernel had told it, and will again; meanwhile it cuts what is too large
@@ -203,7 +217,7 @@ class Prober:
             self._sequence = (self._sequence + 1) % (1 << 16)
             path.size, path.tries, path.sequence = size, 0, self._sequence
             self._flying[path.sequence] = key
-        self._probes.append(Probe(path.address, path.endpoint, path.sequence, size))
+        self._orders.append(Probe(path.address, path.endpoint, path.sequence, size))
         self._at(key, path, now + PATIENCE[path.tries])
         path.tries += 1
 
@@ -247,7 +261,12 @@ class Prober:
     def _end(self, key: bytes, path: _Path, mtu: int | None, now: float, *, fragments: bool = False) -> None:
         path.mtu = mtu
         path.finding = Finding.FRAGMENTS if fragments else Finding.WHOLE if mtu is None else Finding.SMALLER
-        self._at(key, path, now + self._later(AGAIN))
+        self._at(key, path, now + self._later(AGAIN if path.cut is None else AGAIN_IN_FRAGMENTS))
+
+    def _uncut(self, path: _Path) -> None:
+        if path.cut is not None:
+            self._orders.append(Cut(path.cut, None))
+        path.cut = None
 
     def _stop(self, path: _Path) -> None:
         if path.size:

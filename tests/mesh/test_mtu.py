@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hepto.mesh.model import Echoed, Peers, SetRoute, Underlay
+from hepto.mesh.model import Cut, Echoed, Peers, Probe, SetRoute, Underlay
 from hepto.mesh.mtu import AGAIN, MOST_AT_ONCE, PATIENCE, Finding, Prober
 from tests.mesh.world import PLAN, World, key, peer, place
 
@@ -23,7 +23,8 @@ class Path:
         self.present = present
         self.now = 0.0
         self.sizes: list[int] = []
-        self.prober.underlay(interface, 0.0)
+        self.cuts: dict[IPv6Address, int | None] = {}
+        self.prober.underlay(interface, 0.0, moved=False)
         self.prober.heard(b"k", ADDRESS, place(1), present, 0.0)
 
     def run(self, seconds: float) -> "Path":
@@ -31,9 +32,12 @@ class Path:
         while (deadline := self.prober.deadline()) is not None and deadline <= end:
             self.now = max(self.now, deadline)
             self.prober.tick(self.now)
-            for probe in self.prober.probes():
-                self.sizes.append(probe.size)
-                self._carry(probe.size, probe.sequence)
+            for order in self.prober.orders():
+                if isinstance(order, Cut):
+                    self.cuts[order.address] = order.size
+                else:
+                    self.sizes.append(order.size)
+                    self._carry(order.size, order.sequence)
             self.present = self.prober.wanted(b"k", self.present)
         self.now = end
         return self
@@ -42,7 +46,7 @@ class Path:
         lock = self.present or self.prober._ceiling
         last = size % lock if size > lock else size
         outer = size + min(lock, (last + 15) // 16 * 16) - last + 80  # drivers/net/wireguard/send.c
-        known = self.carries if self.is_known else 0
+        known = self.cuts.get(place(1).address) or (self.carries if self.is_known else 0)
         if outer <= self.carries or known:
             self.prober.echoed(Echoed(ADDRESS, sequence, known), self.now)
         elif self.tells:
@@ -90,6 +94,26 @@ def test_below_1360_bytes_there_are_fragments_and_it_is_said(tells: bool) -> Non
 
     assert path.result == (1280, Finding.FRAGMENTS)
     assert "fragments" in path.prober.finding(b"k")
+    assert path.cuts == ({} if tells else {place(1).address: 1280}), "the kernel cuts by itself what it knows"
+    assert path.run(5 * AGAIN).result == (1280, Finding.FRAGMENTS)
+
+
+def test_nothing_is_cut_for_ever() -> None:
+    path = Path(1296).run(60)
+    path.carries = 1500
+    assert path.run(30 * AGAIN).result == (None, Finding.WHOLE)
+    assert path.cuts == {place(1).address: None}
+
+    ends: tuple[Callable[[Prober], None], ...] = (
+        lambda prober: prober.lost(b"k"),
+        lambda prober: prober.forget({b"k"}),
+        lambda prober: prober.underlay(1420, 0.0, moved=True),
+    )
+    for end in ends:
+        path = Path(1296).run(60)
+        assert path.cuts == {place(1).address: 1280}
+        end(path.prober)
+        assert path.prober.orders() == (Cut(place(1).address, None),)
 
 
 def test_a_path_that_grew_is_seen_and_one_that_shrank_too() -> None:
@@ -131,11 +155,11 @@ def test_another_endpoint_is_measured_at_once() -> None:
 
 def test_a_larger_underlay_is_measured_and_a_smaller_one_ends_a_lower_mtu() -> None:
     path = Path(9000).run(60)
-    path.prober.underlay(8920, path.now)
+    path.prober.underlay(8920, path.now, moved=False)
     assert path.run(60).sizes == [1420, 8920]
 
     path = Path(1480).run(60)
-    path.prober.underlay(1320, path.now)
+    path.prober.underlay(1320, path.now, moved=False)
     assert path.run(60).result == (None, Finding.WHOLE)
 
 
@@ -151,7 +175,8 @@ def test_a_lost_packet_or_two_are_no_small_path() -> None:
 def test_answers_that_nobody_asked_for_change_nothing() -> None:
     path = Path(0)
     path.prober.tick(0.0)
-    (probe,) = path.prober.probes()
+    (probe,) = path.prober.orders()
+    assert isinstance(probe, Probe)
 
     assert path.prober.echoed(Echoed(ADDRESS, probe.sequence ^ 1), 0.0) is None
     assert path.prober.echoed(Echoed(IPv6Address("::1"), probe.sequence), 0.0) is None
@@ -161,14 +186,15 @@ def test_answers_that_nobody_asked_for_change_nothing() -> None:
 
 def test_thousands_of_peers_are_measured_some_at_a_time() -> None:
     prober = Prober(random.Random(1))
-    prober.underlay(1420, 0.0)
+    prober.underlay(1420, 0.0, moved=False)
     for number in range(1000):
         prober.heard(number.to_bytes(2, "big"), ADDRESS, place(1), None, 0.0)
     answered = 0
     prober.tick(0.0)
-    while probes := prober.probes():
+    while probes := prober.orders():
         assert len(probes) <= MOST_AT_ONCE
         for probe in probes:
+            assert isinstance(probe, Probe)
             answered += prober.echoed(Echoed(ADDRESS, probe.sequence), 0.0) is not None
         prober.tick(0.0)
     assert answered == 1000

@@ -9,6 +9,7 @@ from hepto.address import AddressPlan
 from hepto.machine import Effect, Event, Note
 from hepto.mesh.machine import MeshMachine
 from hepto.mesh.model import (
+    Cut,
     Endpoint,
     Kernel,
     KernelPeer,
@@ -53,6 +54,7 @@ class World:
         self.orders: list[Effect] = []
         self.notes: list[Note] = []
         self.probes: list[Probe] = []
+        self.cuts: list[Cut] = []
         self.now = 0.0
         self.wall = WALL
         self.looks = 0
@@ -123,6 +125,8 @@ class World:
                     self.notes.append(effect)
                 case Probe():
                     self.probes.append(effect)
+                case Cut():
+                    self.cuts.append(effect)
                 case _:
                     self.orders.append(effect)
                     self._change(effect)

@@ -65,9 +65,9 @@ def test_the_kernel_s_path_mtu_is_what_a_router_has_said() -> None:
     variable("net/ipv6/conf/all/forwarding", "1", inside="far")
     destination = IPv6Address("2001:db8::5")
     with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
-        assert route.path_mtu(kernel, destination) == 0
+        assert route.route_to(kernel, destination).mtu is None
         sender.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
         sender.connect((str(destination), 9))
         sender.send(bytes(1452))
         assert select.select([sender], [], [], 5)[0], "Packet Too Big"
-        assert route.path_mtu(kernel, destination) == 1400
+        assert route.route_to(kernel, destination).mtu == 1400

@@ -70,7 +70,7 @@ def test_the_mtu_of_a_route_is_set_locked_replaced_and_read() -> None:
             argv = ["ip", "-6", "route", "show", "fd00:0:0:2::/112"]  # iproute2 prints locks as text only
             seen = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
             assert ("mtu" in seen, f"mtu lock {mtu}" in seen) == (mtu is not None, mtu is not None), seen
-            assert route.path_mtu(kernel, IPv6Address("fd00:0:0:2::5")) == (mtu or 0)
+            assert route.route_to(kernel, IPv6Address("fd00:0:0:2::5")).mtu == mtu
 
 
 @isolated
