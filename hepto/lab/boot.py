@@ -154,7 +154,7 @@ class Waiting:
         if not self._opened and not self._open(over):
             return False
         seen = see(self._connection, self._node, kubernetes=self._kubernetes)
-        self.detail = self._said if self._said and seen.detail == PREPARING else seen.detail
+        self.detail = self._said if self._said and (seen.settled or seen.detail == PREPARING) else seen.detail
         if time.monotonic() - self._asked < seen.patience and not over:
             return False
         said, self._asked = ask(self._connection, self._node), time.monotonic()

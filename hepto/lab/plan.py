@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from hepto.errors import ExitCode, UserError
 from hepto.lab import qemu, state
-from hepto.lab.spec import Emulator, Lab, Node
+from hepto.lab.spec import DOMAIN, Emulator, Lab, Node
 
 FILES = ("vmlinuz", "initrd.cpio", "root.erofs")
 """What a lab needs of an image."""
@@ -69,13 +69,13 @@ def lab(wish: Wish, emulator: Emulator, key: str | None) -> Lab:
 
 
 def _options(wish: Wish, whole: Lab, names: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """The words of one node. All but the first join by the address of the first."""
+    """The words of one node. All but the first join by the first."""
     first = name == names[0]
     ours = {
         "hepto.cluster": wish.cluster,
         "hepto.name": name,
         "hepto.role": wish.role if first else "node",
-        **({} if first else {"hepto.anchor": str(whole.address(names[0]))}),
+        **({} if first else {"hepto.anchor": _anchor(whole, names[0])}),
         "hepto.debug": "lab",
     }
     options = merge(ours, tuple(_words_for(name, names, wish.options)))
@@ -87,6 +87,11 @@ def _options(wish: Wish, whole: Lab, names: tuple[str, ...], name: str) -> tuple
             ExitCode.USAGE,
         )
     return options
+
+
+def _anchor(whole: Lab, first: str) -> str:
+    """The first node by its address, which needs no DNS, and by its name, which outlives a change of the prefix."""
+    return f"{whole.address(first)},{first}.{DOMAIN}"
 
 
 def _words_for(name: str, names: tuple[str, ...], given: tuple[str, ...]) -> Iterator[str]:

@@ -20,13 +20,13 @@ def test_a_plain_wish_is_one_full_node_with_its_key_as_a_credential() -> None:
     assert made.cluster == "demo"
 
 
-def test_the_first_node_makes_the_cluster_and_the_others_know_its_address() -> None:
+def test_the_first_node_makes_the_cluster_and_the_others_know_its_address_and_its_name() -> None:
     made = lab(Wish(nodes=3), QEMU, "00ff")
 
     assert [node.name for node in made.nodes] == ["one", "two", "three"]
     assert [node.cpus for node in made.nodes] == [1, 1, 1]
     assert [node.memory for node in made.nodes] == [2048, 1024, 1024]
-    anchor = f"hepto.anchor={made.address('one')}"
+    anchor = f"hepto.anchor={made.address('one')},one.lab.internal"
     assert not any(word.startswith("hepto.anchor") for word in made.nodes[0].options)
     for node in made.nodes[1:]:
         assert {"hepto.role=node", f"hepto.name={node.name}", anchor} <= set(node.options)
