@@ -56,8 +56,8 @@ check: setup  ## every linter (each is a test as well)
 
 # One line a tier at the end: a tier is a marker of pytest (pyproject.toml).
 .PHONY: test
-test: setup  ## all tests: unit, kernel, image, VM (builds the image first)
-	@$(BIN)/python -m tests.tiers unit kernel image vm
+test: setup  ## all tests: unit, kernel, interop, image, VM (builds the image first)
+	@$(BIN)/python -m tests.tiers unit kernel interop image vm
 
 .PHONY: test-unit
 test-unit: setup  ## no root, no network, under a minute
@@ -66,6 +66,10 @@ test-unit: setup  ## no root, no network, under a minute
 .PHONY: test-kernel
 test-kernel: setup  ## real mounts, namespaces and processes
 	@$(BIN)/python -m tests.tiers kernel
+
+.PHONY: test-interop
+test-interop: setup  ## our gossip in one cluster with Debian's serf (fetched into the cache)
+	@$(BIN)/python -m tests.tiers interop
 
 .PHONY: test-vm
 test-vm: setup  ## boots the image

@@ -10,7 +10,6 @@ import base64
 import json
 import random
 import re
-import shutil
 import string
 import sys
 from collections.abc import Callable
@@ -19,7 +18,9 @@ from pathlib import Path
 
 from bench import report
 from bench.gossip_network import address
+from bench.gossip_serf import ensure_serf
 from bench.gossip_views import Sight, What
+from hepto.edge.cache import cache_directory
 from hepto.edge.command import CommandFailedError, run
 from hepto.errors import UserError
 
@@ -29,7 +30,8 @@ META_BYTES = 320
 KINSHIP = "kinship==0.4.0"
 PACKAGES = report.RESULTS / "kinship"
 MEMBER = Path(__file__).parent / "programs" / "kinship_member.py"
-SERF_LINE = re.compile(r"serf: EventMember(Join|Failed|Leave): (\S+)")
+SERF = report.RESULTS / "serf"
+SERF_LINE = re.compile(r"serf: EventMember(Join|Failed|Leave)(?: \(forced\))?: (\S+)")
 SERF_WORDS = {"Join": What.JOINED, "Failed": What.FAILED, "Leave": What.LEFT}
 KINSHIP_WORDS = {"MemberJoined": What.JOINED, "MemberDead": What.FAILED, "MemberLeft": What.LEFT}
 # What the encoding of one tag adds to its value: a magic byte, map of one, one-letter name, string of 16-bit length.
@@ -103,7 +105,7 @@ def _grant(number: int) -> Path:
 
 def serf_argv(number: int) -> list[str]:
     """A serf agent; its RPC, which nobody uses, has a port of its own."""
-    words = ["serf", "agent", "-profile=lan", f"-node={name(number)}", f"-bind={endpoint(number)}"]
+    words = [str(SERF), "agent", "-profile=lan", f"-node={name(number)}", f"-bind={endpoint(number)}"]
     words += [f"-rpc-addr=127.0.0.1:{20000 + number}", f"-encrypt={KEY}", "-retry-interval=1s"]
     words += [f"-tag=m={text(number, META_BYTES - SERF_TAG_OVERHEAD)}"]
     return [*words, f"-retry-join={seed(number)}"]
@@ -116,9 +118,10 @@ def serf_parse(line: str) -> Sight | None:
 
 
 def serf_prepare() -> None:
-    """Debian's package is wanted."""
-    if shutil.which("serf") is None:
-        raise UserError("there is no serf on this machine", "apt-get install --no-install-recommends serf")
+    """Debian's, of the release that a node is made of."""
+    binary = ensure_serf(cache_directory())
+    SERF.unlink(missing_ok=True)
+    SERF.symlink_to(binary)
 
 
 def kinship_argv(number: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Run tiers of tests one after another and say how long each took: `python -m tests.tiers unit kernel image vm`.
+"""Run tiers of tests one after another and say how long each took: `python -m tests.tiers unit kernel interop image vm`.
 
 The image is built once, before the first tier that needs it. All tiers run even if one fails, so that one run tells
 everything; the exit code is 1 if anything failed.
@@ -12,8 +12,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 IMAGE = ROOT / "build" / "image"
 TIERS = {
-    "unit": "not kernel and not vm and not image and not long",
+    "unit": "not kernel and not interop and not vm and not image and not long",
     "kernel": "kernel and not long",
+    "interop": "interop and not long",
     "image": "image and not long",
     "vm": "vm and not long",
     "long": "long",

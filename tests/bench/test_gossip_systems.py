@@ -13,6 +13,7 @@ from hepto.gossip.plain import EndpointRecord, Meta
         ("    2026/01/02 03:04:05 [INFO] serf: EventMemberJoin: n2 fd00:9::2", Sight(What.JOINED, "n2")),
         ("    2026/01/02 03:04:05 [INFO] serf: EventMemberFailed: n20 fd00:9::14", Sight(What.FAILED, "n20")),
         ("    2026/01/02 03:04:05 [INFO] serf: EventMemberLeave: n3 fd00:9::3", Sight(What.LEFT, "n3")),
+        ("    2026/01/02 03:04:05 [INFO] serf: EventMemberLeave (forced): n3 fd00:9::3", Sight(What.LEFT, "n3")),
         ("    2026/01/02 03:04:05 [INFO] agent: Received event: member-failed", None),
         ("    2026/01/02 03:04:05 [INFO] memberlist: Suspect n20 has failed, no acks received", None),
     ],
