@@ -32,7 +32,8 @@ from bench.report import Row
 from hepto.errors import UserError
 from hepto.lab.keeper import unshare_argv
 
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 30.0
+"""After that the exchanges that follow a join are rare in each system."""
 STARVED = 3
 SEED = 4
 
@@ -161,7 +162,7 @@ def options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--nodes", type=lambda text: [int(one) for one in text.split(",")], default=[20, 60])
     parser.add_argument("--kills", type=int, default=20, help="kill -9 for each size")
     parser.add_argument("--gone", type=int, default=5, help="kills for each size in which the host falls silent too")
-    parser.add_argument("--idle", type=float, default=30.0, help="seconds")
+    parser.add_argument("--idle", type=float, default=60.0, help="seconds")
     parser.add_argument("--starve", type=float, default=60.0, help="seconds; 0: do not")
     parser.add_argument("--in-turn", action="store_true", help="kill in one cluster after the other")
     given = parser.parse_args(arguments)

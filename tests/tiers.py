@@ -1,4 +1,4 @@
-"""Run tiers of tests one after another and say how long each took: `python -m tests.tiers unit kernel interop image vm`.
+"""Run tiers of tests one after another and say how long each took: `python -m tests.tiers unit interop vm`.
 
 The image is built once, before the first tier that needs it. All tiers run even if one fails, so that one run tells
 everything; the exit code is 1 if anything failed.

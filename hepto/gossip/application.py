@@ -28,7 +28,7 @@ class Application(Protocol):
         """True if a member with this meta understands our extensions (extension.py)."""
 
     def may_move(self, known: Claim, alive: Alive) -> bool:
-        """True if a member of ours proves that it is at `alive.address`: its endpoint record is newer and signed."""
+        """True if one of ours proves that it is at `alive.address` now: its endpoint record is newer and signed."""
 
     def shared(self, members: tuple[tuple[bytes, Status], ...]) -> bytes:
         """The user state of a push/pull, at most limits.USER_STATE bytes."""
