@@ -28,8 +28,39 @@ def test_views_are_equal_again_after_heavy_loss(seed: int) -> None:
     kept(healed(Plan(20, seed, 0.0, faults=faults(loss="10s..60s:30%"))))
 
 
+@pytest.mark.parametrize("size", [127, 128, 255, 256, 257])
+def test_no_size_at_which_a_count_grows_a_byte_is_special(size: int) -> None:
+    figures = kept(Plan(size, 1, 10.0, faults=faults(kill="2s:7"), exact=True))
+
+    assert figures.unnoticed == figures.false_deaths == 0
+
+
+@pytest.mark.parametrize("loss", ["1%", "5%"])
+def test_over_a_wan_nobody_is_held_for_dead_by_mistake(loss: str) -> None:
+    assert kept(_wan(1, 600.0, loss)).false_deaths == 0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("loss", ["1%", "5%"])
+@pytest.mark.parametrize("seed", range(10))
+def test_two_hours_over_a_wan_kill_nobody(seed: int, loss: str) -> None:
+    assert kept(_wan(seed, 7200.0, loss)).false_deaths == 0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(5))
+def test_after_an_hour_apart_views_are_equal_within_two_rounds(seed: int) -> None:
+    kept(healed(Plan(20, seed, 0.0, faults=faults(partition="10s..3610s:0-4"))))
+
+
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(100))
 def test_an_hour_at_five_percent_loss_kills_nobody(seed: int) -> None:
     assert kept(Plan(20, seed, 3600.0, faults=faults(loss="5%", **STORM))).false_deaths == 0
+
+
+def _wan(seed: int, until: float, loss: str) -> Plan:
+    return Plan(20, seed, until, profile="wan", faults=faults(latency="40ms..300ms", loss=loss))
