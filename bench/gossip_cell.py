@@ -18,7 +18,7 @@ from typing import IO, Any, TypeAlias
 
 from bench import gossip_network, gossip_processes
 from bench.gossip_network import Traffic
-from bench.gossip_systems import SYSTEMS, System, name
+from bench.gossip_systems import OTHERS, SYSTEMS, System, name
 from bench.gossip_views import Views
 from hepto.edge.command import CommandFailedError
 
@@ -96,17 +96,17 @@ class Cell:
             rows.append((f"failures of stopped members, {phase}", about, ""))
         return rows
 
-    def end(self, number: int, kind: str) -> Rows:
+    def end(self, number: int, kind: str, limit: float = LIMIT_SECONDS) -> Rows:
         """End one without a word, wait until every survivor has said so, start it again and wait until all is well.
 
-        `kind`: "kill -9", or "host gone", when its address goes silent too.
+        `kind`: "kill -9", or "host gone", when its address goes silent too. `limit` seconds are enough.
         """
         self._pump(lambda: True, 0.0)
         if kind == "host gone":
             gossip_network.cut_off(number)
         began = time.monotonic()
         self._kill(number)
-        self._pump(self._views.all_noticed, LIMIT_SECONDS)
+        self._pump(self._views.all_noticed, limit)
         times = sorted(when - began for when in self._views.noticed.values())
         rows = [(f"{kind}, first", times[0] if times else UNNOTICED, "s")]
         rows.append((f"{kind}, all", times[-1] if self._views.all_noticed() else UNNOTICED, "s"))
@@ -208,7 +208,7 @@ def main(arguments: list[str]) -> int:
     """Serve until the orders end."""
     system, count, log = arguments
     with Path(log).open("wb") as errors:
-        cell = Cell(SYSTEMS[system], int(count), errors)
+        cell = Cell({**SYSTEMS, **OTHERS}[system], int(count), errors)
         try:
             for line in sys.stdin:
                 print(json.dumps(carry_out(cell, line)), flush=True)

@@ -7,6 +7,7 @@ back for one to three seconds to coalesce.
 """
 
 import base64
+import functools
 import json
 import random
 import re
@@ -103,9 +104,9 @@ def _grant(number: int) -> Path:
     return HEPTO_FILES / f"grant-{number}"
 
 
-def serf_argv(number: int) -> list[str]:
+def serf_argv(number: int, profile: str = "lan") -> list[str]:
     """A serf agent; its RPC, which nobody uses, has a port of its own."""
-    words = [str(SERF), "agent", "-profile=lan", f"-node={name(number)}", f"-bind={endpoint(number)}"]
+    words = [str(SERF), "agent", f"-profile={profile}", f"-node={name(number)}", f"-bind={endpoint(number)}"]
     words += [f"-rpc-addr=127.0.0.1:{20000 + number}", f"-encrypt={KEY}", "-retry-interval=1s"]
     words += [f"-tag=m={text(number, META_BYTES - SERF_TAG_OVERHEAD)}"]
     return [*words, f"-retry-join={seed(number)}"]
@@ -154,3 +155,6 @@ SYSTEMS = {
     "serf": System(serf_argv, serf_parse, serf_prepare),
     "kinship": System(kinship_argv, kinship_parse, kinship_prepare),
 }
+SERF_WAN = "serf-wan"
+OTHERS = {SERF_WAN: System(functools.partial(serf_argv, profile="wan"), serf_parse, serf_prepare)}
+"""Not compared with the three above: see bench/gossip_wan.py."""
