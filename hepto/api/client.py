@@ -103,7 +103,7 @@ async def join(
 
     Raises NobodyError with the reason for each.
     """
-    return await _each(candidates, lambda candidate: _join(candidate, joiner(), keys, membership))
+    return await each(candidates, lambda candidate: _join(candidate, joiner(), keys, membership), SECONDS)
 
 
 async def renew(
@@ -118,7 +118,7 @@ async def renew(
     Candidates may be masters or any members. A master is asked without the relay's line, so that a node with a key
     that was retired while it was off finds back. Raises NobodyError.
     """
-    return await _each(candidates, lambda candidate: _renew(candidate, renewer(), keys, membership, is_master))
+    return await each(candidates, lambda candidate: _renew(candidate, renewer(), keys, membership, is_master), SECONDS)
 
 
 async def _renew(
@@ -140,18 +140,19 @@ async def _renew_with(stream: TlsStream, renewer: Asker[T], keys: Keys, is_maste
     return await _exchange(stream, renewer, keys, routes.RENEW)
 
 
-async def _each(candidates: Sequence[Candidate], ask: Callable[[Candidate], Awaitable[T]]) -> T:
+async def each(candidates: Sequence[Candidate], ask: Callable[[Candidate], Awaitable[T]], seconds: float | None) -> T:
+    """The first answer, within so many seconds for each. Raises NobodyError with the reason for each that gave none."""
     attempts = []
     for candidate in candidates:
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(seconds):
                 return await ask(candidate)
         except CallError as error:
             attempts.append(Attempt(candidate, error.failure, error.detail, error.cause))
         except TimeoutError:
             attempts.append(Attempt(candidate, Failure.SILENT))
         except OSError as error:
-            attempts.append(Attempt(candidate, Failure.CLOSED, error.strerror or str(error)))
+            attempts.append(Attempt(candidate, Failure.CLOSED, error.strerror or ""))
     raise NobodyError(attempts)
 
 
@@ -238,18 +239,26 @@ async def _handshake(stream: TlsStream) -> None:
 
 
 async def _diagnose(candidate: Candidate, cluster: str) -> CallError:
-    """It closed without a word. What certificate it shows says why, to whom trusts nothing but wants a hint."""
+    """It closed without a word; what certificate does it show?"""
     plain = await _connect(candidate)
     stream = TlsStream(plain, exchange.anyone())
     try:
         await stream.handshake()
-        certificate = exchange.certificate_of(stream)
-    except (OSError, CallError) as error:
-        if isinstance(error, TimeoutError):
-            raise
+        return why_closed(stream, cluster)
+    except TimeoutError:
+        raise
+    except OSError:
         return CallError(Failure.NOT_HEPTO)
     finally:
         plain.close()
+
+
+def why_closed(stream: TlsStream, cluster: str) -> CallError:
+    """Why a server with this certificate does not speak with us: a hint, for whoever trusts nothing of it."""
+    try:
+        certificate = exchange.certificate_of(stream)
+    except CallError as error:
+        return error
     if not any(uri.startswith("hepto:") for uri in exchange.uris(certificate)):
         return CallError(Failure.NOT_HEPTO, "its certificate is not one of hepto's")
     issuer = certificate.issuer.rfc4514_string().removeprefix("CN=")
