@@ -30,7 +30,7 @@ from hepto.values import LABEL
 NAME: Final = "hepto relay 1"
 MASTER: Final = "*"
 MOST_LINE: Final = 256
-MOST_RELAYED: Final = 32
+MOST_RELAYED: Final = 16
 """Connections at once."""
 MOST_BYTES: Final = 64 << 20
 """Each way: logs of a node for an operator."""

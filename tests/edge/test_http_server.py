@@ -5,7 +5,6 @@ import contextlib
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hepto.edge import http_server
-from hepto.edge.http_server import Request, Response, Ticket, key_hash
+from hepto.edge.http_server import Ticket, key_hash
 from hepto.edge.streams import PlainStream, TlsStream
 from hepto.gossip.admission import Bounds
 from hepto.pki import store
 from init.contract import durable
-from tests.edge.http_site import ISSUER, LOOPBACK, NOW, POST, rest, run, site
+from tests.edge.site import ISSUER, LOOPBACK, NOW, POST, anyone, rest, run, site
 from tests.pki.example import pair
 
 
@@ -162,7 +161,7 @@ def test_who_says_all_at_once_and_closes_his_side_is_still_answered(tmp_path: Pa
     async def story() -> None:
         async with site(tmp_path) as server:
             plain = await server.plain()
-            stream = TlsStream(plain, _anyone())
+            stream = TlsStream(plain, anyone())
             with contextlib.closing(plain):
                 await stream.handshake()
                 await stream.write(POST % 3 + b"abc")
@@ -178,7 +177,7 @@ def test_half_a_request_is_none(tmp_path: Path, data: bytes) -> None:
     async def story() -> None:
         async with site(tmp_path) as server:
             plain = await server.plain()
-            stream = TlsStream(plain, _anyone())
+            stream = TlsStream(plain, anyone())
             with contextlib.closing(plain):
                 await stream.handshake()
                 await stream.write(data)
@@ -190,17 +189,11 @@ def test_half_a_request_is_none(tmp_path: Path, data: bytes) -> None:
     run(story)
 
 
-def _anyone() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return context
-
-
 def test_who_goes_in_the_middle_is_counted_and_forgotten(tmp_path: Path) -> None:
     async def story() -> None:
         async with site(tmp_path) as server:
             plain = await server.plain()
-            await TlsStream(plain, _anyone()).handshake()
+            await TlsStream(plain, anyone()).handshake()
             plain._line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close with a reset
             plain.close()
             assert await server.first_refusal == "cut-short"
@@ -211,7 +204,7 @@ def test_who_goes_in_the_middle_is_counted_and_forgotten(tmp_path: Path) -> None
 def test_older_tls_is_refused(tmp_path: Path) -> None:
     async def story() -> None:
         async with site(tmp_path) as server:
-            context = _anyone()
+            context = anyone()
             context.maximum_version = ssl.TLSVersion.TLSv1_2
             plain = await server.plain()
             with contextlib.closing(plain), pytest.raises(OSError):
@@ -277,97 +270,6 @@ def test_one_network_has_few_connections_and_others_keep_theirs(tmp_path: Path) 
     run(story)
 
 
-class Pieces:
-    """A long answer that says when it was closed."""
-
-    def __init__(self, count: int | None):
-        self.count = count
-        self.closed = asyncio.Event()
-
-    async def give(self) -> AsyncIterator[bytes]:
-        try:
-            for number in range(self.count or 1):
-                yield b"piece %d\n" % number
-            if self.count is None:
-                await asyncio.get_running_loop().create_future()
-        finally:
-            self.closed.set()
-
-
-def test_a_long_answer_comes_piece_by_piece(tmp_path: Path) -> None:
-    async def story() -> None:
-        pieces = Pieces(3)
-
-        async def handler(_: Request) -> Response:
-            return Response(200, pieces.give())
-
-        async with site(tmp_path, handler) as server:
-            answer = await server.ask(POST % 0)
-
-            assert b"Transfer-Encoding: chunked" in answer
-            assert [line for line in answer.split(b"\r\n") if line.startswith(b"piece")] == [
-                b"piece 0\n",
-                b"piece 1\n",
-                b"piece 2\n",
-            ]
-            assert answer.endswith(b"\r\n0\r\n\r\n")
-            assert pieces.closed.is_set()
-
-    run(story)
-
-
-def test_a_long_answer_ends_when_its_reader_goes(tmp_path: Path) -> None:
-    async def story() -> None:
-        pieces = Pieces(None)
-
-        async def handler(_: Request) -> Response:
-            return Response(200, pieces.give())
-
-        async with site(tmp_path, handler) as server:
-            stream = await server.tls()
-            await stream.write(POST % 0)
-            answer = b""
-            while b"piece" not in answer:
-                answer += await stream.read()
-            assert not pieces.closed.is_set()
-            stream.close()
-            await pieces.closed.wait()
-            assert not server.task.done()
-
-    run(story)
-
-
-def test_a_defect_in_a_long_answer_ends_the_server(tmp_path: Path) -> None:
-    async def broken() -> AsyncIterator[bytes]:
-        yield b"one"
-        raise ValueError("a defect")
-
-    async def handler(_: Request) -> Response:
-        return Response(200, broken())
-
-    async def story() -> None:
-        async with site(tmp_path, handler) as server:
-            await server.ask(POST % 0)
-            with pytest.raises(ExceptionGroup):
-                await server.task
-
-    run(story)
-
-
-def test_who_does_not_take_his_answer_is_closed(tmp_path: Path) -> None:
-    async def handler(_: Request) -> Response:
-        return Response(200, bytes(64 << 20))
-
-    async def story() -> None:
-        async with site(tmp_path, handler, seconds=0.3) as server:
-            stream = await server.tls()
-            await stream.write(POST % 0)
-            assert await server.first_refusal == "too-slow"
-            stream.close()
-
-    run(story)
-
-
 @pytest.mark.parametrize("goes_on", [True, False])
 def test_what_is_not_tls_goes_to_whom_it_is_for(tmp_path: Path, goes_on: bool) -> None:
     async def plain(stream: PlainStream, ticket: Ticket) -> bool:
@@ -381,7 +283,7 @@ def test_what_is_not_tls_goes_to_whom_it_is_for(tmp_path: Path, goes_on: bool) -
             await under.write(b"before")
             assert await under.read() == b"now"
             if goes_on:
-                stream = TlsStream(under, _anyone())
+                stream = TlsStream(under, anyone())
                 await stream.handshake()
                 await stream.write(b"GET / HTTP/1.0\r\n\r\n")
                 assert (await rest(stream)).startswith(b"HTTP/1.1 200")
