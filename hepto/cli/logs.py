@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 import click
 
-from hepto.errors import UserError
+from hepto.cli.remote import Remote, remote_options
+from hepto.errors import ExitCode, UserError
 from init import logread
 
 POLL_SECONDS = 0.2
@@ -18,15 +19,23 @@ POLL_SECONDS = 0.2
 @click.option("-f", "--follow", is_flag=True, help="Go on printing what comes.")
 @click.option("-n", "--lines", "count", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
-@click.argument("service", required=False)
-def command(follow: bool, count: int | None, as_json: bool, service: str | None) -> None:
-    """Show what SERVICE wrote; without it, list the services that have a log.
+@remote_options
+@click.argument("words", metavar="[NODE] [SERVICE]", nargs=-1)
+def command(remote: Remote, follow: bool, count: int | None, as_json: bool, words: tuple[str, ...]) -> None:
+    """Show what SERVICE wrote; without it, list the services that have a log. With --anchor, on NODE.
 
     \b
     Examples:
       hepto logs agent
       hepto logs -f -n 20 kube-apiserver
+      hepto logs node3 kubelet --anchor one.example.org --key @demo.key
     """
+    if remote.wanted:
+        _from_outside(remote, words, follow, count, as_json)
+        return
+    if len(words) > 1:
+        raise remote.refuse(words[0])
+    service = words[0] if words else None
     names = logread.services()
     if service is None:
         for name in names:
@@ -39,6 +48,17 @@ def command(follow: bool, count: int | None, as_json: bool, service: str | None)
         click.echo(as_object(line) if as_json else as_text(line))
     if reader is not None:
         _follow(reader)
+
+
+def _from_outside(remote: Remote, words: tuple[str, ...], follow: bool, count: int | None, as_json: bool) -> None:
+    if not 1 <= len(words) <= 2:
+        what = "from outside it takes the node and the service"
+        raise UserError(what, "hepto logs NODE SERVICE --anchor HOST", ExitCode.USAGE)
+    from hepto.api.operators import Verb
+
+    node, service = words[0], words[1] if len(words) > 1 else ""
+    lines = "" if count is None else str(count)
+    remote.session().stream(node, Verb.LOGS, service, lines, "1" if follow else "", "1" if as_json else "")
 
 
 def check(service: str, names: Sequence[str]) -> None:

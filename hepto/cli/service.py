@@ -1,31 +1,57 @@
-"""`hepto service`: starts, stops and restarts services of this node, and turns it off, by PID 1's control socket."""
+"""`hepto service`: starts, stops and restarts services of a node, and turns it off.
+
+On the node by PID 1's control socket; from outside, with `hepto service NODE …` and `--anchor`, by its API.
+"""
+
+from typing import Any
 
 import click
 
 from hepto.cli.output import print_json, print_table
+from hepto.cli.remote import Remote, remote_options
 from hepto.cli.status import ask_agent, read_files
 from hepto.edge import control
 from init.contract.control import Request, Verb
 
 service_argument = click.argument("service")
+_NODE = "hepto.cli.service.node"
 
 
-@click.group()
+class _NodeFirst(click.Group):
+    """A group whose first word may be a node's name."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Remember the node, if there is one."""
+        if len(args) > 1 and args[0] not in self.commands and args[1] in self.commands:
+            ctx.meta[_NODE], *args = args
+        return super().resolve_command(ctx, args)
+
+
+def _node() -> str | None:
+    found: str | None = click.get_current_context().meta.get(_NODE)
+    return found
+
+
+@click.group(cls=_NodeFirst, subcommand_metavar="[NODE] COMMAND [ARGS]...")
 def command() -> None:
-    """Start, stop and restart services of this node; power it off."""
+    """Start, stop and restart services of this node, or with --anchor of NODE; power it off."""
 
 
 @command.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(as_json: bool) -> None:
-    """List the services of this node.
+@remote_options
+def list_(remote: Remote, as_json: bool) -> None:
+    """List the services.
 
     \b
     Examples:
       hepto service list
       hepto service list --json | jq .etcd.pid
+      hepto service node3 list --anchor one.example.org
     """
-    services = (ask_agent() or read_files())["services"]
+    services = _ask(remote, "list") if _is_outside(remote) else (ask_agent() or read_files())["services"]
     if as_json:
         print_json(services)
         return
@@ -34,58 +60,85 @@ def list_(as_json: bool) -> None:
 
 
 @command.command()
+@remote_options
 @service_argument
-def start(service: str) -> None:
+def start(remote: Remote, service: str) -> None:
     """Start SERVICE again after it was stopped.
 
     \b
     Example:
       hepto service start kube-scheduler
     """
-    control.ask(Request(Verb.START, {"service": service}))
+    _order(remote, Verb.START, service)
 
 
 @command.command()
+@remote_options
 @service_argument
-def stop(service: str) -> None:
+def stop(remote: Remote, service: str) -> None:
     """Stop SERVICE until it is started again or the node is.
 
     \b
     Example:
       hepto service stop kube-scheduler
     """
-    control.ask(Request(Verb.STOP, {"service": service}))
+    _order(remote, Verb.STOP, service)
 
 
 @command.command()
+@remote_options
 @service_argument
-def restart(service: str) -> None:
+def restart(remote: Remote, service: str) -> None:
     """Restart SERVICE; no other is touched.
 
     \b
-    Example:
+    Examples:
       hepto service restart kubelet
+      hepto service node3 restart kubelet --anchor one.example.org
     """
-    control.ask(Request(Verb.RESTART, {"service": service}))
+    _order(remote, Verb.RESTART, service)
 
 
 @command.command()
-def poweroff() -> None:
-    """Stop everything in order, pods first, and turn this node off.
+@remote_options
+def poweroff(remote: Remote) -> None:
+    """Stop everything in order, pods first, and turn the node off.
 
     \b
     Example:
       hepto service poweroff
     """
-    control.ask(Request(Verb.POWEROFF))
+    _order(remote, Verb.POWEROFF)
 
 
 @command.command()
-def reboot() -> None:
-    """Stop everything in order, pods first, and boot this node again.
+@remote_options
+def reboot(remote: Remote) -> None:
+    """Stop everything in order, pods first, and boot the node again.
 
     \b
     Example:
       hepto service reboot
     """
-    control.ask(Request(Verb.REBOOT))
+    _order(remote, Verb.REBOOT)
+
+
+def _order(remote: Remote, verb: Verb, service: str = "") -> None:
+    if _is_outside(remote):
+        _ask(remote, verb.value, service)
+    else:
+        control.ask(Request(verb, {"service": service} if service else {}))
+
+
+def _is_outside(remote: Remote) -> bool:
+    node = _node()
+    if node is not None and not remote.wanted:
+        raise remote.refuse(node)
+    return remote.wanted
+
+
+def _ask(remote: Remote, action: str, service: str = "") -> Any:
+    """Any: what JSON can say."""
+    from hepto.api.operators import Verb as Order
+
+    return remote.session().order(_node(), Order.SERVICE, action, service)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hepto.cli.output import print_json, print_table
+from hepto.cli.remote import Remote, remote_options
 from hepto.errors import ExitCode, UserError
 from init.contract import paths
 
@@ -23,17 +24,25 @@ MOST_BYTES = 16 << 20
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(as_json: bool) -> None:
-    """Show what is up on this node, and what the rest waits for.
+@remote_options
+@click.argument("node", required=False)
+def command(remote: Remote, as_json: bool, node: str | None) -> None:
+    """Show what is up on this node, and what the rest waits for; with --anchor, on that member or on NODE.
 
     \b
     Examples:
       hepto status
       hepto status --json | jq .waits
+      hepto status --anchor one.example.org --key @demo.key
     """
-    found = ask_agent()
-    if found is None:
-        found = read_files()
+    if remote.wanted:
+        from hepto.api.operators import Verb
+
+        found = remote.session().order(node, Verb.STATUS)
+    elif node is not None:
+        raise remote.refuse(node)
+    else:
+        found = ask_agent() or read_files()
     if as_json:
         print_json(found)
     else:
