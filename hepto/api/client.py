@@ -22,7 +22,7 @@ from hepto.api.exchange import Caller, CallError, Failure
 from hepto.api.proof import Mac
 from hepto.edge.streams import PlainStream, TlsStream, connect
 from hepto.errors import PeerError
-from hepto.given import shorten
+from hepto.given import printable, shorten
 
 CONNECT_SECONDS: Final = 5.0
 SECONDS: Final = 30.0
@@ -173,7 +173,7 @@ async def _exchange(stream: TlsStream, asker: Asker[T], keys: Keys, path: str) -
                 return asker.answered(body)
     except PeerError as error:
         failure = Failure.REJECTED if status >= 400 else Failure.BAD_ANSWER
-        raise CallError(failure, shorten(str(error)), error) from None
+        raise CallError(failure, printable(str(error)), error) from None
     raise CallError(Failure.REJECTED, f"status {status}")
 
 

@@ -38,7 +38,7 @@ class AnyMessage:
 class Hello(AnyMessage):
     nonce: bytes
     proof: bytes
-    """MAC of HELLO_NAME over `nonce`."""
+    """MAC of HELLO_NAME over `nonce` and the TLS server's key: what one server has heard is of no use to another."""
 
 
 @dataclass(frozen=True, slots=True)

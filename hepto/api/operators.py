@@ -133,7 +133,7 @@ class Operators:
         return await self._obey(ordered)
 
     def _welcome(self, hello: Hello, server_key: bytes) -> Reply:
-        if not holds(self.mac, hello.proof, HELLO_NAME, hello.nonce):
+        if not holds(self.mac, hello.proof, HELLO_NAME, hello.nonce, server_key):
             return Reply(UNPROVEN, reason="operator-bad-proof")
         while len(self._nonces) >= MOST_NONCES:
             self._nonces.pop(next(iter(self._nonces)))

@@ -151,7 +151,7 @@ async def _refused(status: int, pieces: AsyncIterator[bytes]) -> UserError:
 
 async def _greet(caller: Caller, tls: TlsStream, membership: Membership) -> Welcome:
     nonce = os.urandom(NONCE_BYTES)
-    hello = Hello(nonce, membership.mac(HELLO_NAME, nonce))
+    hello = Hello(nonce, membership.mac(HELLO_NAME, nonce, exchange.server_key(tls)))
     try:
         status, body = await caller.post(routes.OPERATOR, messages.encode(hello))
     except CallError as error:

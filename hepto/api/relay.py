@@ -7,7 +7,7 @@ Before TLS the caller sends one line in clear, told from TLS by its first byte:
 
 PROOF is the MAC of "hepto relay 1" over TARGET and NONCE; without a good one the connection is closed without an
 answer. After `here` and `ok` the caller begins TLS, with this member or with TARGET: the transcript of a join and the
-cluster's CA bind the far end, so neither the relay nor whoever replays a line can do more than not pass bytes on.
+cluster's CA bind the far end, so the relay can do no more than not pass bytes on. A line is good once at each member.
 
 Promises: where to is decided by a callable (addresses of verified grants only); number, bytes, time are bounded.
 """
@@ -32,6 +32,8 @@ MASTER: Final = "*"
 MOST_LINE: Final = 256
 MOST_RELAYED: Final = 16
 """Connections at once."""
+MOST_SEEN: Final = 4096
+"""Nonces that are kept in mind; the oldest goes."""
 MOST_BYTES: Final = 64 << 20
 """Each way: logs of a node for an operator."""
 RELAY_SECONDS: Final = 3600.0
@@ -46,6 +48,7 @@ class Wrong(StrEnum):
 
     LINE = "relay-bad-line"
     PROOF = "relay-bad-proof"
+    REPEATED = "relay-repeated"
     TOO_MANY_BYTES = "relay-too-many-bytes"
 
 
@@ -144,6 +147,7 @@ class Relay:
         self._find = find
         self._seconds = seconds
         self._relayed = 0
+        self._seen: dict[bytes, None] = {}
 
     async def __call__(self, stream: PlainStream, ticket: Ticket) -> bool:
         """True: the caller begins TLS with us now. Raises PeerError: close without a word."""
@@ -152,6 +156,7 @@ class Relay:
             line = parse(await read_line(stream))
         if not holds(self._mac, line.proof, NAME, line.target.encode(), line.nonce):
             raise PeerError(Wrong.PROOF)
+        self._once(line.nonce)
         ticket.authenticated()
         place = self._find(line.target)
         if isinstance(place, Here):
@@ -168,6 +173,14 @@ class Relay:
             finally:
                 self._relayed -= 1
         return False
+
+    def _once(self, nonce: bytes) -> None:
+        """Whoever listens on the way can repeat a line, and would hold what is kept for others."""
+        if nonce in self._seen:
+            raise PeerError(Wrong.REPEATED)
+        while len(self._seen) >= MOST_SEEN:
+            self._seen.pop(next(iter(self._seen)))
+        self._seen[nonce] = None
 
     async def _pass_on(self, near: PlainStream, ticket: Ticket, places: tuple[There, ...]) -> None:
         for place in places:

@@ -69,7 +69,7 @@ class ApiServer:
     def count(self, reason: str) -> None:
         """One more was refused."""
         if reason in self._counts or len(self._counts) < MOST_REASONS:
-            self._counts[reason] += 1
+            self._counts[str(reason)] += 1
 
     def _closed(self, reason: str, source: IPv6Address) -> None:
         self.count(reason)

@@ -214,7 +214,7 @@ def signed(nonce: bytes, of_order: bytes | None = None) -> bytes:
 
 async def greet(door: Operators) -> bytes:
     nonce = b"n" * 32
-    reply = await door(messages.encode(Hello(nonce, MAC(HELLO_NAME, nonce))), b"k")
+    reply = await door(messages.encode(Hello(nonce, MAC(HELLO_NAME, nonce, b"k"))), b"k")
     assert isinstance(reply, Reply)
     return messages.read(messages.Welcome, reply.body).nonce
 
@@ -246,6 +246,8 @@ def test_without_the_key_there_is_no_answer() -> None:
         door = operators()
         hello = messages.encode(Hello(b"n" * 32, b"p" * 32))
         assert await status(door, hello) == (401, "operator-bad-proof")
+        other_server = messages.encode(Hello(b"n" * 32, MAC(HELLO_NAME, b"n" * 32, b"another key")))
+        assert await status(door, other_server) == (401, "operator-bad-proof")
         with pytest.raises(PeerError):
             await door(b"garbage", b"k")
 

@@ -15,7 +15,7 @@ from hepto.api.client import Candidate
 from hepto.api.exchange import Failure
 from hepto.api.relay import MASTER, Answer, Here, Preamble, Relay, There, parse, parse_answer, preamble, read_line
 from hepto.edge.http_server import key_hash
-from hepto.edge.streams import PlainStream
+from hepto.edge.streams import PlainStream, connect
 from hepto.errors import PeerError
 from hepto.pki import store
 from tests.api.example import CLUSTER, LOOPBACK, MAC, Asker, Signer, certificate, membership, serving
@@ -192,6 +192,19 @@ def test_three_processes(tmp_path: Path) -> None:
         for process in started:
             process.terminate()
             process.join()
+
+
+def test_a_line_that_was_overheard_is_of_no_use(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with serving(certificate(tmp_path), {}, Relay(MAC, lambda _: Here())) as (member, server):
+            for answer in (b"hepto-relay 1 here\n", b""):
+                stream = await connect(LOOPBACK, member.port)
+                with contextlib.closing(stream), contextlib.suppress(ConnectionError):
+                    await stream.write(LINE)
+                    assert await stream.read() == answer
+            assert server.refused["relay-repeated"] == 1
+
+    asyncio.run(story())
 
 
 def test_every_answer_has_its_word() -> None:
