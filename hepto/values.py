@@ -15,6 +15,8 @@ from ipaddress import AddressValueError, IPv6Address, IPv6Interface
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from hepto import openssh
+
 T = TypeVar("T")
 Word = TypeVar("Word", bound=str)
 
@@ -358,12 +360,11 @@ def _render_key(secret: Secret) -> str:
     return secret.reveal().hex()
 
 
-def _parse_secret_text(text: str) -> Secret:
-    return Secret(text.encode())
-
-
-def _render_secret_text(secret: Secret) -> str:
-    return secret.reveal().decode()
+def _parse_operator_key(text: str) -> str:
+    line = openssh.ed25519_line(text)
+    if line is None:
+        raise BadValue("not an OpenSSH public key of type ssh-ed25519")
+    return line
 
 
 def _parse_fingerprint(text: str) -> str:
@@ -388,7 +389,8 @@ ANCHOR = Kind(_parse_anchor, _render_anchor, "HOST[:PORT]", "a host name or an I
 MIRROR = Kind(_parse_mirror, _render_mirror, "REGISTRY=MIRROR", "REGISTRY=MIRROR")
 LOGIN = Kind(_parse_login, _render_login, "HOST=USER:PASSWORD", "HOST=USER:PASSWORD")
 KEY = Kind(_parse_key, _render_key, "KEY", "16, 24 or 32 bytes in hex or base64")
-SECRET_TEXT = Kind(_parse_secret_text, _render_secret_text, "TEXT", "text")
+SECRET_TEXT = Kind(lambda text: Secret(text.encode()), lambda secret: secret.reveal().decode(), "TEXT", "text")
+OPERATOR_KEY = Kind(_parse_operator_key, str, "KEY", "an OpenSSH public key (ssh-ed25519 AAAA…, or AAAA… alone)")
 FINGERPRINT = Kind(_parse_fingerprint, str, "SHA256", "a SHA-256 in hex: 64 digits")
 SWITCH = Kind(_parse_switch, _render_switch, "yes|no", "yes or no", ("yes", "no"), is_switch=True)
 # fmt: on

@@ -1,14 +1,12 @@
 """`hepto logs`: what services of this node wrote, read from the rings that PID 1's logger keeps."""
 
-import json
 import sys
 import time
-from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import click
 
 from hepto.cli.remote import Remote, remote_options
+from hepto.edge import logs
 from hepto.errors import ExitCode, UserError
 from init import logread
 
@@ -41,11 +39,10 @@ def command(remote: Remote, follow: bool, count: int | None, as_json: bool, word
         for name in names:
             click.echo(name)
         return
-    check(service, names)
-    reader = logread.Reader(service, tail=0) if follow else None
-    lines = [line for line in logread.lines(service) if reader is None or line.offset < reader.offset]
-    for line in last(lines, count):
-        click.echo(as_object(line) if as_json else as_text(line))
+    logs.check(service, names)
+    lines, reader = logs.begin(service, count, follow=follow)
+    for line in lines:
+        click.echo(logs.as_object(line) if as_json else logs.as_text(line))
     if reader is not None:
         _follow(reader)
 
@@ -59,34 +56,6 @@ def _from_outside(remote: Remote, words: tuple[str, ...], follow: bool, count: i
     node, service = words[0], words[1] if len(words) > 1 else ""
     lines = "" if count is None else str(count)
     remote.session().stream(node, Verb.LOGS, service, lines, "1" if follow else "", "1" if as_json else "")
-
-
-def check(service: str, names: Sequence[str]) -> None:
-    """Raises UserError for a service that has no log."""
-    if service not in names:
-        raise UserError(f"{service} has no log", f"there are logs of: {', '.join(names) or 'nothing yet'}")
-
-
-def last(lines: Sequence[logread.Line], count: int | None) -> Sequence[logread.Line]:
-    """The last `count` lines; None: all."""
-    return lines if count is None else lines[max(0, len(lines) - count) :]
-
-
-def as_text(line: logread.Line) -> str:
-    """Time and text; seconds since the boot where the clock was not set yet."""
-    if line.wall is not None:
-        return f"{_iso(line.wall)} {line.text}"
-    return f"{'-' if line.boot is None else f'{line.boot:.3f}'} {line.text}"
-
-
-def as_object(line: logread.Line) -> str:
-    """One JSON object."""
-    when = None if line.wall is None else _iso(line.wall)
-    return json.dumps({"time": when, "boot": line.boot, "text": line.text}, ensure_ascii=False)
-
-
-def _iso(wall: float) -> str:
-    return datetime.fromtimestamp(wall, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _follow(reader: logread.Reader) -> None:

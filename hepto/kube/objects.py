@@ -5,10 +5,13 @@ away of these comes back, what a user added stays. Names of users and groups are
 compares).
 """
 
+import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
+from urllib.parse import urlencode
 
 from hepto.address import AddressPlan
 
@@ -20,6 +23,7 @@ DNS_PORT = 53
 APISERVERS = "hepto:apiservers"
 KUBE_PROXIES = "hepto:kube-proxies"
 COREDNS = "hepto:coredns"
+OPERATOR_LABEL = "hepto-operator"
 RBAC = "rbac.authorization.k8s.io"
 
 
@@ -42,9 +46,14 @@ class NodeFacts:
     master: bool
 
 
-def cluster(plan: AddressPlan, masters: tuple[str, ...]) -> tuple[Object, ...]:
-    """The objects of the cluster itself; `masters` are the names of its master nodes."""
+def cluster(plan: AddressPlan, masters: tuple[str, ...], operators: Collection[str] = ()) -> tuple[Object, ...]:
+    """The objects of the cluster itself; `masters` are the names of its master nodes.
+
+    `operators` are fingerprints of operators' keys: who is no longer among them loses the role.
+    """
     return (
+        _other_operators(operators),
+        *(_operator(fingerprint) for fingerprint in operators),
         _binding("hepto:apiserver-to-kubelet", "system:kubelet-api-admin", _group(APISERVERS)),
         _binding("hepto:kube-proxy", "system:node-proxier", _group(KUBE_PROXIES)),
         _coredns_role(),
@@ -165,6 +174,25 @@ def _binding(name: str, role: str, subject: dict[str, str]) -> Object:
         "subjects": [subject],
     }
     return Object(f"/apis/{RBAC}/v1/clusterrolebindings/{name}", body)
+
+
+def _operator(fingerprint: str) -> Object:
+    """The user of the profile `operator` (hepto/pki/profiles.py). A fingerprint may hold what a name must not."""
+    identity = _short(fingerprint)
+    binding = _binding(f"hepto:operator:{identity}", "cluster-admin", _user(f"hepto:operator:{fingerprint}"))
+    binding.body["metadata"]["labels"] = {OPERATOR_LABEL: identity}
+    return binding
+
+
+def _other_operators(operators: Collection[str]) -> Object:
+    """Takes the role away from all others that ever had it."""
+    known = ",".join(sorted(map(_short, operators)))
+    selector = OPERATOR_LABEL + (f",{OPERATOR_LABEL} notin ({known})" if known else "")
+    return Object(f"/apis/{RBAC}/v1/clusterrolebindings?{urlencode({'labelSelector': selector})}", {})
+
+
+def _short(fingerprint: str) -> str:
+    return hashlib.sha256(fingerprint.encode()).hexdigest()[:16]
 
 
 def _group(name: str) -> dict[str, str]:

@@ -33,6 +33,7 @@ from hepto.node.cluster import Cluster
 from hepto.node.control_plane import ControlPlane
 from hepto.node.desired import Identity
 from hepto.node.machine_facts import Image, image, images_digest, memory_bytes
+from hepto.node.orders import NodeOrders
 from hepto.node.stream import Stream
 from hepto.node.supervisor import Supervisor
 from init.contract import durable, paths
@@ -174,7 +175,8 @@ class Agent:
 
         while True:
             try:
-                self._cluster = Cluster(self._board, node, self._gossip, remember)
+                orders = NodeOrders(self._supervisor, self._answer)
+                self._cluster = Cluster(self._board, node, orders, self._gossip, remember)
             except (UserError, OSError) as error:
                 what, hint = error.lines() if isinstance(error, UserError) else (str(error), "it is tried again")
                 self._board.problem("keys", Reason.CERTIFICATE, "", what, hint)
@@ -196,7 +198,7 @@ class Agent:
     async def _reconcile(self, node: Identity, cluster: Cluster, group: asyncio.TaskGroup) -> None:
         """Make the plan again whenever something changed that it depends on, at each deadline, after each failure."""
         board = self._board
-        control_plane = ControlPlane(board, self._supervisor, cluster.mint)
+        control_plane = ControlPlane(board, self._supervisor, cluster.mint, cluster.operators)
         group.create_task(cluster.run())
         while True:
             board.work.clear()

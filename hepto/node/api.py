@@ -1,15 +1,13 @@
 """The node API of this node: joins and renewals on the master, the relay on all (trust.md section 3).
 
-Promises: a changed register is on the disk before the answer that follows from it is sent; a member passes connections
-on to nodes with a verified grant only.
+Promises: a member passes connections on to nodes with a verified grant only.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from ipaddress import IPv6Address
 
 from hepto.api.relay import MASTER, Here, Relay, There
-from hepto.api.routes import HELLO, JOIN, RENEW, Door, Reply
+from hepto.api.routes import JOIN, Door
 from hepto.api.server import ApiServer, Settings
 from hepto.edge.pump import pause
 from hepto.log import Log
@@ -17,15 +15,11 @@ from hepto.node.board import Board
 from hepto.node.desired import Identity
 from hepto.node.roster import Enrolled, Roster
 from hepto.pki import fields
-from hepto.pki.reasons import PkiError
-from hepto.pki.signer import Answer, Signer
 from hepto.values import Secret
 from init.contract.status import Reason
 
 RETRY_SECONDS = 2.0
 PROBLEM = "api"
-Keep = Callable[[Answer], None]
-"""Called with each answer of the signer before it is sent: makes its register durable."""
 
 
 class Proof:
@@ -40,26 +34,8 @@ class Proof:
         return fields.mac(fields.join_key(self._key().reveal(), self._cluster), name, *parts)
 
 
-def signing_doors(signer: Signer, keep: Keep) -> dict[str, Door]:
-    """The doors of a master."""
-
-    def door(ask: Callable[[bytes, datetime], Answer]) -> Door:
-        async def open_(body: bytes, server_key: bytes) -> Reply:
-            signer.server_key = server_key
-            try:
-                answer = ask(body, datetime.now(UTC))
-            except PkiError as error:
-                return Reply(error.status, error.body, error.reason)
-            keep(answer)
-            return Reply(answer.status, answer.body)
-
-        return open_
-
-    return {HELLO: door(signer.hello), JOIN: door(signer.join), RENEW: door(signer.renew)}
-
-
 class NodeApi:
-    """Of one node. `certificate` is the file of profile node-api; only a master has doors."""
+    """Of one node. `certificate` is the file of profile node-api."""
 
     def __init__(self, board: Board, node: Identity, roster: Roster, proof: Proof, certificate: str):
         self._board = board
@@ -77,7 +53,7 @@ class NodeApi:
 
     async def run(self, doors: dict[str, Door]) -> None:
         """Serve until cancelled; a port that is taken is named, and tried again."""
-        relay = Relay(self._proof, self.find if not doors else self._find_here)
+        relay = Relay(self._proof, self._find_here if JOIN in doors else self.find)
         self._server = ApiServer(Settings(self._node.config.api_port, self._certificate), doors, self._is_member, relay)
         while True:
             try:

@@ -59,6 +59,7 @@ class Applicant:
         self._log = Log("join")
         self._dice = random.SystemRandom()
         self._keys = keys
+        self._news = False
         self._forgotten = False
         """The master says that it does not know us any more: join again."""
 
@@ -83,8 +84,13 @@ class Applicant:
     def _is_enrolled(self) -> bool:
         return self._pki.grant() is not None and self._pki.master() is not None
 
+    def renew(self) -> None:
+        """Ask a master soon, whether anything is due or not."""
+        self._news = True
+        self._board.work.set()
+
     def _wants(self, now: datetime) -> bool:
-        return bool(self._pki.due(now)) or self._pki.grant_due(now, self._keys.wireguard)
+        return self._news or bool(self._pki.due(now)) or self._pki.grant_due(now, self._keys.wireguard)
 
     def pause(self, now: datetime) -> float:
         """Seconds until something is due."""
@@ -143,7 +149,7 @@ class Applicant:
 
     def _take(self, answer: Enrolment, keys: Mapping[str, ec.EllipticCurvePrivateKey]) -> None:
         self._pki.enrol(answer, keys)
-        self._forgotten = False
+        self._forgotten = self._news = False
         self._log.info("enrolled", master=answer.master_name, certificates=sorted(answer.certificates))
         self._board.solved(JOIN)
         self._board.work.set()

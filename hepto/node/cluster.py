@@ -7,32 +7,39 @@ Promises: each part is asked again whenever something changed (`settle`); what i
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from hepto.api import client
 from hepto.api.client import Candidate
+from hepto.api.operators import Operators
 from hepto.api.relay import MASTER, There
-from hepto.api.routes import Door
+from hepto.api.routes import OPERATOR, Door
+from hepto.api.signing import Signing
+from hepto.edge.pump import now as monotonic
 from hepto.errors import PeerError
 from hepto.log import Log
 from hepto.mesh.driver import MeshDriver
 from hepto.mesh.plan import INTERFACE
 from hepto.net.model import View
 from hepto.node import desired, keys
-from hepto.node.api import NodeApi, Proof, signing_doors
+from hepto.node.api import NodeApi, Proof
 from hepto.node.applicant import Applicant
 from hepto.node.board import Board
 from hepto.node.desired import Identity
 from hepto.node.founder import Founder
+from hepto.node.orders import ClusterOrders, NodeOrders
 from hepto.node.roster import Roster, claims_control_plane
+from hepto.node.rotation import Rotation
 from hepto.node.standing import Standing
-from hepto.pki import revocations
+from hepto.pki import operator, revocations, sshsig
 from hepto.pki.driver import Pki
 from hepto.pki.register import Enrolled
-from hepto.pki.signer import Answer
 from hepto.values import Secret
 from init.contract.status import Reason
 
@@ -49,10 +56,18 @@ NO_KEY = Secret(bytes(32))
 class Cluster:
     """Of one node. `remembered` is what gossip knew in an earlier life, `remember` keeps what it knows now."""
 
-    def __init__(self, board: Board, node: Identity, remembered: object, remember: Callable[[dict[str, Any]], None]):
+    def __init__(
+        self,
+        board: Board,
+        node: Identity,
+        orders: NodeOrders,
+        remembered: object,
+        remember: Callable[[dict[str, Any]], None],
+    ):
         """Raises UserError or OSError when a key of this node cannot be read."""
         self._board = board
         self._node = node
+        self._orders = orders
         self._remembered = remembered
         self._remember = remember
         self._log = Log("cluster")
@@ -63,6 +78,8 @@ class Cluster:
         self._mesh = MeshDriver(node.directory)
         self._proof = Proof(node.config.cluster, lambda: self._join_keys()[0])
         self._api = NodeApi(board, node, self._roster, self._proof, f"{node.directory}/pki/node-api.pem")
+        self._rotation = Rotation(self._keyring(), monotonic())
+        self._signing: Signing | None = None
         self._membership: Membership | None = None
         self._enrolment: Founder | Applicant | None = None
         self._enrolled = asyncio.Event()
@@ -71,6 +88,11 @@ class Cluster:
     def gossip(self) -> dict[str, Any] | None:
         """For the status; None before it has begun."""
         return self._membership.summary() if self._membership is not None else None
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Fingerprints of the operators' keys, as `hepto.admin` of this node names them."""
+        return tuple(sshsig.fingerprint(sshsig.public_key(text)) for text in self._node.config.admin)
 
     def mint(self) -> bytes:
         """A `system:masters` certificate with its key, for minutes and in memory only (masters)."""
@@ -125,7 +147,7 @@ class Cluster:
         )
 
     def _take_over(self) -> None:
-        """What the enrolment has brought."""
+        """What the enrolment has brought, or a renewal."""
         self._roster.trust(self._pki.authority())
         self._board.learn(fingerprint=self._pki.fingerprint)
         granted = self._pki.grant()
@@ -133,6 +155,9 @@ class Cluster:
             self._standing.grant = granted
             if self._membership is not None:
                 self._membership.renew()
+        self._rotation.change(self._keyring(), monotonic())
+        if self._membership is not None:
+            self._membership.set_keys(self._rotation.ring(monotonic()))
 
     def _meet(self, network: View) -> None:
         """Whom gossip knows, into the mesh as far as they have proved who they are."""
@@ -167,7 +192,7 @@ class Cluster:
             self._node,
             self._standing,
             self._roster,
-            keys=self._gossip_keys(),
+            keys=self._rotation.ring(monotonic()),
             remembered=self._remembered,
             remember=self._remember,
             received=self._heard,
@@ -184,21 +209,28 @@ class Cluster:
         except PeerError as error:
             self._roster.refused[error.reason] += 1
             return
-        if self._roster.revoke(found):
+        if found.version > self._roster.revocations.version:
             self._pki.keep_revocations(data)
-            assert self._membership is not None, "it has heard this"
+            self._revoke(data)
+            if isinstance(self._enrolment, Applicant):
+                self._enrolment.renew()  # there may be a new gossip key, which comes in no other way
+
+    def _revoke(self, data: bytes) -> None:
+        """Put out who is in this list, and pass it on. It is verified, and kept."""
+        self._roster.revoke(revocations.read(data))
+        if self._membership is not None:
             self._membership.share(data)
-            self._board.work.set()
+        self._board.work.set()
 
     # --- the keyring
 
-    def _gossip_keys(self) -> tuple[Secret, ...]:
+    def _keyring(self) -> tuple[Secret, ...]:
         """Once enrolled, the master's keyring outranks the configured key, which only serves a first join."""
         configured = self._node.config.key
         return (self._pki.keyring() or configured) if configured else ()
 
     def _join_keys(self) -> tuple[Secret, ...]:
-        return self._gossip_keys() or (NO_KEY,)
+        return self._keyring() or (NO_KEY,)
 
     # --- whom to ask
 
@@ -224,21 +256,52 @@ class Cluster:
         known = self._roster.enrolled.get(name)
         return known is not None and known.grant.role.has_control_plane and not self._roster.is_revoked(known.grant)
 
-    # --- the master's side
+    # --- what is served
 
     def _doors(self) -> dict[str, Door]:
-        if not isinstance(self._enrolment, Founder):
-            return {}
-        signer = self._pki.signer(Secret(self._keys.mesh), self._join_keys(), admit=self._node.config.admit)
+        """Operators everywhere, joins and renewals where the CA's key is."""
+        handlers = self._orders.handlers()
+        doors: dict[str, Door] = {}
+        if isinstance(self._enrolment, Founder):
+            self._signing = self._sign()
+            handlers |= ClusterOrders(self._board, self._node, self._signing, self._rotate).handlers()
+            doors |= self._signing.doors()
+        doors[OPERATOR] = Operators(
+            self._node.node,
+            self._pki.authority().public_bytes(Encoding.DER),
+            self._proof,
+            lambda order, signature: operator.verify(order, signature, self._admins(), self._node.node),
+            handlers,
+            token=secrets.token_bytes,
+            clock=monotonic,
+            log=lambda verb, who: self._log.info("ordered", verb=verb, operator=who),
+        )
+        return doors
 
-        def keep(answer: Answer) -> None:
-            if answer.register is not None:
-                self._pki.keep_register(answer.register)
-                signer.register = answer.register
-                self._count(signer.register.nodes)
+    def _admins(self) -> tuple[str, ...]:
+        return self._node.config.admin if isinstance(self._enrolment, Founder) else self._pki.admins()
 
+    def _sign(self) -> Signing:
+        config = self._node.config
+        signer = self._pki.signer(Secret(self._keys.mesh), self._join_keys(), admit=config.admit, admins=config.admin)
+        signing = Signing(signer, self._pki.keep_register, lambda: datetime.now(UTC), self._registered)
         self._count(signer.register.nodes)
-        return signing_doors(signer, keep)
+        return signing
+
+    def _registered(self) -> None:
+        """The register has changed: somebody came, or was put out."""
+        assert self._signing is not None, "it has said so"
+        register = self._signing.signer.register
+        self._count(register.nodes)
+        if register.revocations.version > self._roster.revocations.version:
+            self._revoke(register.revoked)
+
+    def _rotate(self) -> None:
+        """A new gossip key, which enrolled nodes get with their next renewal."""
+        assert self._signing is not None, "asked by its orders"
+        if self._node.config.key:
+            self._signing.signer.keys = self._pki.rotate_keyring(self._signing.signer.keys)
+            self._board.work.set()
 
     def _count(self, nodes: Mapping[str, Enrolled]) -> None:
         """Whom this master has enrolled: Kubernetes gets an object of each."""

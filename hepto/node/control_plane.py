@@ -30,12 +30,18 @@ NODE_INTERVAL = 1.0
 
 
 class ControlPlane:
-    """Of one node, whatever its role. `mint` makes a `system:masters` certificate with its key, as PEM (masters)."""
+    """Of one node, whatever its role. `mint` makes a `system:masters` certificate with its key, as PEM (masters).
 
-    def __init__(self, board: Board, supervisor: Supervisor, mint: Callable[[], bytes]):
+    `operators` are the fingerprints of the operators' keys.
+    """
+
+    def __init__(
+        self, board: Board, supervisor: Supervisor, mint: Callable[[], bytes], operators: tuple[str, ...] = ()
+    ):
         self._board = board
         self._supervisor = supervisor
         self._mint = mint
+        self._operators = operators
         self._log = Log("kube")
         self._started = False
 
@@ -89,7 +95,7 @@ class ControlPlane:
             await self._board.changed()
 
     def _objects(self, parameters: KubeParameters) -> tuple[Object, ...]:
-        wanted = objects.cluster(parameters.plan, (parameters.node,))
+        wanted = objects.cluster(parameters.plan, (parameters.node,), self._operators)
         if parameters.worker:
             own = NodeFacts(parameters.node, parameters.address, parameters.pods, parameters.master)
             wanted += objects.node(own)

@@ -155,6 +155,10 @@ class Pki:
         """The gossip keys, primary first, which outrank the configured one; None if this node is not enrolled."""
         return self._loaded(store.KEYRING, store.load_keyring)
 
+    def admins(self) -> tuple[str, ...]:
+        """Public keys of the operators, as the master has told; none before this node is enrolled."""
+        return self._loaded(store.ADMINS, store.load_admins) or ()
+
     def keep_keyring(self, keys: tuple[Secret, ...]) -> None:
         """From now on these are the gossip keys, primary first."""
         self._keep(store.KEYRING, store.dump_keyring(keys))
@@ -196,12 +200,16 @@ class Pki:
     ) -> Joiner:
         """A join with the gossip key `key`. `pin`: `hepto.ca`. A locked node takes its own CA only."""
         known = self.authority() if self.locked else None
-        return Joiner(self._applicant(identity, wireguard), key, _new_nonce(), pin=pin, known=known)
+        return Joiner(
+            self._applicant(identity, wireguard), key, secrets.token_bytes(LONGEST_NONCE), pin=pin, known=known
+        )
 
     def renewer(self, identity: ed25519.Ed25519PrivateKey, wireguard: Secret, key: Secret) -> Renewer:
         """A renewal. `key`: the primary gossip key, as far as it is known here. Only when `locked`."""
         applicant = self._applicant(identity, wireguard)
-        return Renewer(applicant, key, _new_nonce(), known=self.authority(), revoked=self.revocations())
+        return Renewer(
+            applicant, key, secrets.token_bytes(LONGEST_NONCE), known=self.authority(), revoked=self.revocations()
+        )
 
     def enrol(self, enrolment: Enrolment, keys: Mapping[str, ec.EllipticCurvePrivateKey]) -> None:
         """Keep what a join or a renewal with `keys` brought, the CA last: with it the node is locked to the cluster.
@@ -221,6 +229,7 @@ class Pki:
         self._keep(store.GRANT, enrolment.grant)
         self._keep(store.MASTER, store.dump_master(enrolment.master_name, enrolment.master))
         self._keep(store.KEYRING, store.dump_keyring(enrolment.keys))
+        self._keep(store.ADMINS, store.dump_admins(enrolment.admins))
         if self.locked:
             self.keep_revocations(enrolment.revocations)
         else:
@@ -248,8 +257,10 @@ class Pki:
         self._keep(store.MASTER, store.dump_master(self.subject.node, own))
         return own
 
-    def signer(self, wireguard: Secret, keys: tuple[Secret, ...], *, admit: str) -> Signer:
-        """The signer of this cluster; `wireguard` is private, `keys` the keyring, `admit` the option. After
+    def signer(
+        self, wireguard: Secret, keys: tuple[Secret, ...], *, admit: str, admins: tuple[str, ...] = ()
+    ) -> Signer:
+        """The signer of this cluster; `wireguard` is private, `keys` the keyring, the others options. After
         `enrol_master`. What `keep_register` has written is to be handed to it, and `own` and `server_key` when they
         are renewed.
         """
@@ -263,9 +274,10 @@ class Pki:
             self._register(),
             keys,
             admit=admit,
+            admins=admins,
             server_key=self.server_key(),
             token=secrets.token_bytes,
-            serial=_new_serial,
+            serial=x509.random_serial_number,
         )
 
     def server_key(self) -> bytes:
@@ -315,7 +327,9 @@ class Pki:
 
     def _make_cluster(self, now: datetime) -> None:
         """What is made once, the CA's own certificate last: without it the next try makes (or keeps) all of this."""
-        self._once(store.SECRETS_ENCRYPTION, lambda: store.secrets_encryption(_new_secretbox_key()))
+        self._once(
+            store.SECRETS_ENCRYPTION, lambda: store.secrets_encryption(secrets.token_bytes(store.SECRETBOX_KEY_BYTES))
+        )
         self._once(store.SERVICE_ACCOUNT, lambda: store.private_pem(_new_key()))
         service_account = store.load_key(self._path(store.SERVICE_ACCOUNT).read_bytes())
         public = store.public_pem(service_account.public_key())
@@ -330,13 +344,13 @@ class Pki:
             _write(self._path(name), make())
 
     def _new_authority(self, which: Authority, now: datetime) -> bytes:
-        issuer = issue.authority(which, self.subject.cluster, _new_key(), _new_serial(), now)
+        issuer = issue.authority(which, self.subject.cluster, _new_key(), x509.random_serial_number(), now)
         return Pair(issuer.certificate, issuer.key).pem()
 
     def _issue(self, profile: Profile, now: datetime) -> Pair:
         key = _new_key()
         issuer = self._issuer(profile.authority)
-        return Pair(issue.leaf(profile, self.subject, key.public_key(), issuer, _new_serial(), now), key)
+        return Pair(issue.leaf(profile, self.subject, key.public_key(), issuer, x509.random_serial_number(), now), key)
 
     def _flaw(self, profile: Profile, now: datetime) -> Flaw | None:
         if not self.locked:
@@ -374,18 +388,6 @@ class Pki:
 
 def _new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
-
-
-def _new_secretbox_key() -> bytes:
-    return secrets.token_bytes(store.SECRETBOX_KEY_BYTES)
-
-
-def _new_nonce() -> bytes:
-    return secrets.token_bytes(LONGEST_NONCE)
-
-
-def _new_serial() -> int:
-    return x509.random_serial_number()
 
 
 def _write(path: Path, data: bytes, mode: int = durable.MODE_SECRET) -> None:

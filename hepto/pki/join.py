@@ -36,6 +36,7 @@ MOST_CERTIFICATES: Final = 16
 LARGEST_CERTIFICATE: Final = 4096
 """DER; ours have less than 1 KiB. Also of a CSR."""
 MOST_KEYS: Final = 8
+MOST_ADMINS: Final = 64
 _LONGEST_TEXT: Final = 512
 
 
@@ -117,6 +118,8 @@ class Response:
     """Unix milliseconds."""
     keys: tuple[bytes, ...] = ()
     """The gossip keyring, primary first."""
+    admins: tuple[str, ...] = ()
+    """Public keys of the operators, as OpenSSH writes them."""
 
     def __repr__(self) -> str:
         return f"Response({self.status}, {self.reason!r})"
@@ -273,6 +276,12 @@ def _keys(value: Any) -> tuple[bytes, ...]:
     return tuple(check(item) for item in value)
 
 
+def _admins(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > MOST_ADMINS:
+        raise ValueError("not a few public keys")
+    return tuple(map(_text, value))
+
+
 _NONCE: Final = _at_most(LONGEST_NONCE, SHORTEST_NONCE)
 _KEY: Final = _bytes(KEY_BYTES)
 _SIGNATURE: Final = _bytes(SIGNATURE_BYTES)
@@ -319,6 +328,7 @@ _RESPONSE: Final[dict[str, Check]] = {
     "certificates": _blobs_or_nothing,
     "time": _number,
     "keys": _keys,
+    "admins": _admins,
 }
 
 

@@ -55,6 +55,8 @@ class Enrolment:
     """Unix seconds of the master when it answered."""
     keys: tuple[Secret, ...]
     """The gossip keyring, primary first."""
+    admins: tuple[str, ...] = ()
+    """Public keys of the operators, as OpenSSH writes them."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ class _Exchange:
             certificates=self._certificates(response.certificates or {}, authority),
             time=response.time / MILLISECONDS,
             keys=tuple(Secret(key) for key in response.keys),
+            admins=response.admins,
         )
 
     def _certificates(

@@ -68,13 +68,15 @@ class Signer:
         keys: tuple[Secret, ...],
         *,
         admit: str,
+        admins: tuple[str, ...] = (),
         server_key: bytes,
         token: Callable[[int], bytes],
         serial: Callable[[], int],
     ):
         """`subject`, `own` grant and `wireguard` (X25519, private) are the master's; `keys` the gossip keyring, primary
-        first; `admit` is "key" or "operator"; `server_key` the SHA-256 of the SubjectPublicKeyInfo that TLS shows;
-        `token(n)` gives n random bytes, `serial()` a certificate's serial number.
+        first; `admit` is "key" or "operator"; `admins` are the operators' public keys, for other nodes to know;
+        `server_key` is the SHA-256 of the SubjectPublicKeyInfo that TLS shows; `token(n)` gives n random bytes,
+        `serial()` a certificate's serial number.
         """
         self.own = own
         self.wireguard = wireguard
@@ -86,6 +88,7 @@ class Signer:
         self._issuer = authority
         self._authority = authority.certificate.public_bytes(Encoding.DER)
         self._admit_by_key = admit == "key"
+        self._admins = admins
         self._token = token
         self._serial = serial
         self._nonces: dict[bytes, _Welcomed] = {}
@@ -192,6 +195,7 @@ class Signer:
             certificates=certificates,
             time=_milliseconds(now),
             keys=tuple(key.reveal() for key in self.keys[: join.MOST_KEYS]),
+            admins=self._admins,
         )
         return response, decision.register
 

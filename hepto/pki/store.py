@@ -35,10 +35,11 @@ IDENTITY = "identity.pem"
 GRANT = "grant"
 MASTER = "master.json"
 KEYRING = "keyring.json"
+ADMINS = "admins.json"
 REVOCATIONS = "revocations"
 REGISTER = "register.json"
 SCHEMA = 1
-"""Of master.json and keyring.json."""
+"""Of master.json, keyring.json and admins.json."""
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
@@ -182,6 +183,19 @@ def load_keyring(data: bytes) -> tuple[Secret, ...]:
             if all(len(key.reveal()) in KEY_SIZES for key in ring):
                 return ring
     raise UnreadableError("not a keyring of this version")
+
+
+def dump_admins(admins: tuple[str, ...]) -> bytes:
+    """Public keys of the operators, as OpenSSH writes them."""
+    return _json({"schema": SCHEMA, "admins": list(admins)})
+
+
+def load_admins(data: bytes) -> tuple[str, ...]:
+    """The reverse. Raises UnreadableError."""
+    match _load_json(data):
+        case {"schema": 1, "admins": [*admins]} if all(isinstance(text, str) for text in admins):
+            return tuple(admins)
+    raise UnreadableError("not a list of operators of this version")
 
 
 def _json(value: object) -> bytes:

@@ -25,7 +25,7 @@ def binding(name: str, role: str, kind: str, subject: str) -> Object:
 def test_hepto_s_identities_get_their_roles_and_no_other() -> None:
     made = objects.cluster(PLAN, ("mymaster",))
 
-    assert [item for item in made if item.body["kind"] == "ClusterRoleBinding"] == [
+    assert [item for item in made if item.body.get("kind") == "ClusterRoleBinding"] == [
         binding("hepto:apiserver-to-kubelet", "system:kubelet-api-admin", "Group", "hepto:apiservers"),
         binding("hepto:kube-proxy", "system:node-proxier", "Group", "hepto:kube-proxies"),
         binding("hepto:coredns", "hepto:coredns", "Group", "hepto:coredns"),
@@ -42,7 +42,7 @@ def test_subjects_are_those_of_the_certificates() -> None:
 
 
 def test_coredns_only_reads_what_dns_needs() -> None:
-    (role,) = (item for item in objects.cluster(PLAN, ()) if item.body["kind"] == "ClusterRole")
+    (role,) = (item for item in objects.cluster(PLAN, ()) if item.body.get("kind") == "ClusterRole")
 
     assert role.body["rules"] == [
         {"apiGroups": [""], "resources": ["services", "pods", "namespaces"], "verbs": ["list", "watch"]},
@@ -51,7 +51,7 @@ def test_coredns_only_reads_what_dns_needs() -> None:
 
 
 def test_cluster_dns_has_its_address_and_stays_on_the_node() -> None:
-    (service,) = (item for item in objects.cluster(PLAN, ()) if item.body["kind"] == "Service")
+    (service,) = (item for item in objects.cluster(PLAN, ()) if item.body.get("kind") == "Service")
 
     assert service.path == "/api/v1/namespaces/kube-system/services/kube-dns"
     assert service.body["spec"] == {
@@ -119,3 +119,30 @@ def test_a_worker_is_not_labelled_as_control_plane() -> None:
 def test_a_refusal_is_told_in_the_apiserver_s_words() -> None:
     assert refusal(json.dumps({"kind": "Status", "message": "no such namespace"}).encode()) == "no such namespace"
     assert refusal(b"<html>") == refusal(b"[]") == "(no explanation)"
+
+
+def test_each_operator_is_bound_alone_and_who_is_none_any_more_loses_the_role() -> None:
+    others, first, second = objects.cluster(PLAN, (), ("SHA256:a/b+c", "SHA256:d"))[:3]
+
+    assert [item.body["subjects"][0]["name"] for item in (first, second)] == [
+        "hepto:operator:SHA256:a/b+c",
+        "hepto:operator:SHA256:d",
+    ]
+    assert BY_NAME["operator"].common_name.format(node="SHA256:d") == "hepto:operator:SHA256:d"
+    assert all("/" not in item.body["metadata"]["name"] for item in (first, second))
+    assert others.body == {}
+    assert "notin" in others.path
+    kept = {item.body["metadata"]["labels"][objects.OPERATOR_LABEL] for item in (first, second)}
+    assert all(name in others.path for name in kept)
+
+
+def test_without_operators_every_binding_of_one_goes() -> None:
+    (others, *_) = objects.cluster(PLAN, ())
+
+    assert others.path.endswith(f"clusterrolebindings?labelSelector={objects.OPERATOR_LABEL}")
+
+
+def test_a_forgotten_node_loses_what_it_was_given() -> None:
+    assert [(item.path, item.body) for item in objects.forgotten("mymaster")] == [
+        (item.path, {}) for item in objects.node(FACTS)
+    ]

@@ -159,7 +159,10 @@ class TestTheWorkers:
         assert worker.signed_revocations() == enrolment.revocations
         assert set(files(cluster.directory)) == {
             *(f"pki/{profile.name}.pem" for profile in held_by(WORKER)),
-            *(f"pki/{name}" for name in ("ca.crt", "grant", "master.json", "keyring.json", "revocations")),
+            *(
+                f"pki/{name}"
+                for name in ("ca.crt", "grant", "master.json", "keyring.json", "admins.json", "revocations")
+            ),
         }
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in cluster.directory.rglob("*")}
         assert {name for name, mode in modes.items() if mode & 0o077} == {"ca.crt"}

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from hepto.cli import logs
+from hepto.edge import logs
 from hepto.errors import UserError
 from init.logread import Line
 

@@ -1,0 +1,187 @@
+"""What operators can order of a node, by verb (trust.md section 6): hepto/api/operators.py has verified who orders.
+
+Promises: an order of the cluster (whom it lets in, whom it forgets) is durable before it is confirmed; a key leaves the
+machine of whoever made it never.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from hepto.api.operators import Ordered, Verb, VerbHandler
+from hepto.api.signing import Signing
+from hepto.edge import logs
+from hepto.edge.pump import pause
+from hepto.errors import PeerError, UserError
+from hepto.kube.parameters import API_PORT
+from hepto.node.board import Board
+from hepto.node.desired import Identity
+from hepto.node.supervisor import Supervisor
+from hepto.pki import admission, fields
+from hepto.pki.register import Register
+from init import logread
+from init.contract.control import Request
+from init.contract.control import Verb as Control
+
+FOLLOW_SECONDS: Final = 0.2
+ACTIONS: Final = {
+    "start": Control.START,
+    "stop": Control.STOP,
+    "restart": Control.RESTART,
+    "poweroff": Control.POWEROFF,
+    "reboot": Control.REBOOT,
+}
+OF_THE_NODE: Final = (Control.POWEROFF, Control.REBOOT)
+
+
+class NodeOrders:
+    """Of any node. `answer` is what `hepto status --json` prints."""
+
+    def __init__(self, supervisor: Supervisor, answer: Callable[[], dict[str, Any]]):
+        self._supervisor = supervisor
+        self._answer = answer
+
+    def handlers(self) -> dict[Verb, VerbHandler]:
+        """By verb."""
+        return {Verb.STATUS: self._status, Verb.LOGS: self._logs, Verb.SERVICE: self._service}
+
+    async def _status(self, arguments: tuple[str, ...], ordered: Ordered) -> object:
+        del arguments, ordered
+        return self._answer()
+
+    async def _logs(self, arguments: tuple[str, ...], ordered: Ordered) -> object:
+        del ordered
+        service, count, follow, as_json = arguments
+        if count and not count.isdecimal():
+            raise UserError(f"“{count}” is no number of lines", "hepto logs -n N NODE SERVICE")
+        names = await asyncio.to_thread(logread.services)
+        if service:
+            logs.check(service, names)
+        return self._lines(service, int(count) if count else None, bool(follow), bool(as_json), names)
+
+    async def _lines(
+        self, service: str, count: int | None, follow: bool, as_json: bool, names: tuple[str, ...]
+    ) -> AsyncIterator[bytes]:
+        if not service:
+            yield "".join(f"{name}\n" for name in names).encode()
+            return
+        lines, reader = await asyncio.to_thread(logs.begin, service, count, follow=follow)
+        for line in lines:
+            yield (logs.as_object(line) if as_json else logs.as_text(line)).encode() + b"\n"
+        while reader is not None:
+            data = await asyncio.to_thread(reader.read)
+            if data:
+                yield data
+            else:
+                await pause(FOLLOW_SECONDS)
+
+    async def _service(self, arguments: tuple[str, ...], ordered: Ordered) -> object:
+        del ordered
+        action, service = arguments
+        if action == "list":
+            return self._answer()["services"]
+        verb = ACTIONS.get(action)
+        if verb is None:
+            raise UserError(f"a service cannot be told to “{action}”", f"there are: list, {', '.join(ACTIONS)}")
+        try:
+            return await self._supervisor.ask(Request(verb, {} if verb in OF_THE_NODE else {"service": service}))
+        except OSError as error:
+            raise UserError(str(error), str(getattr(error, "hint", "")) or "hepto service NODE list") from None
+
+
+class ClusterOrders:
+    """Of a master. `revoked` is called when a node was put out: a new gossip key is to be made before."""
+
+    def __init__(self, board: Board, node: Identity, signing: Signing, rotate: Callable[[], None]):
+        self._board = board
+        self._node = node
+        self._signing = signing
+        self._rotate = rotate
+
+    def handlers(self) -> dict[Verb, VerbHandler]:
+        """By verb."""
+        return {
+            Verb.KUBECONFIG: self._kubeconfig,
+            Verb.NODES: self._nodes,
+            Verb.ADMIT: self._admit,
+            Verb.FORGET: self._forget,
+            Verb.REPLACE: self._replace,
+            Verb.REVOKE: self._revoke,
+        }
+
+    @property
+    def _register(self) -> Register:
+        return self._signing.signer.register
+
+    async def _kubeconfig(self, arguments: tuple[str, ...], ordered: Ordered) -> object:
+        if self._node.config.kube_api != "open":
+            what = "this cluster's apiserver is not open on the underlay (hepto.kube-api=mesh)"
+            raise UserError(what, "use kubectl on a node of the cluster")
+        try:
+            request = x509.load_pem_x509_csr(arguments[0].encode()).public_bytes(Encoding.DER)
+            certificate = self._signing.signer.operator_certificate(ordered.fingerprint, request, _now())
+        except (ValueError, PeerError) as error:
+            raise UserError(f"the certificate request is of no use: {error}", "hepto kubeconfig makes one") from None
+        network = self._board.facts.network
+        addresses = network.addresses if network is not None else ()
+        return {
+            "certificate": certificate.public_bytes(Encoding.PEM).decode(),
+            "servers": [f"https://[{address}]:{API_PORT}" for address in addresses],
+        }
+
+    async def _nodes(self, arguments: tuple[str, ...], ordered: Ordered) -> object:
+        del arguments, ordered
+        register = self._register
+        return {
+            "nodes": [
+                {
+                    "name": name,
+                    "role": node.grant.role.value,
+                    "address": str(self._node.plan.node(name)),
+                    "fingerprint": fields.fingerprint(node.grant.identity),
+                    "since": node.since,
+                    "expires": node.grant.not_after,
+                }
+                for name, node in sorted(register.nodes.items())
+            ],
+            "pending": [
+                {"name": one.name, "role": one.role.value, "fingerprint": fingerprint, "since": one.since}
+                for fingerprint, one in sorted(register.pending.items())
+            ],
+        }
+
+    async def _admit(self, arguments: tuple[str, ...], ordered: Ordered) -> object:
+        del ordered
+        return self._keep(admission.admit(self._register, arguments[0]))
+
+    async def _forget(self, arguments: tuple[str, ...], ordered: Ordered) -> object:
+        del ordered
+        return self._keep(admission.forget(self._register, arguments[0], self._signing.signer.facts, _now()))
+
+    async def _replace(self, arguments: tuple[str, ...], ordered: Ordered) -> object:
+        del ordered
+        name, fingerprint = arguments
+        facts = self._signing.signer.facts
+        return self._keep(admission.replace_node(self._register, name, fingerprint, facts, _now()))
+
+    async def _revoke(self, arguments: tuple[str, ...], ordered: Ordered) -> object:
+        """The order of things is that of a crash in between: then the order is said again (Pki.rotate_keyring)."""
+        del ordered
+        changed = admission.revoke(self._register, arguments[0], self._signing.signer.facts, _now())
+        self._rotate()
+        return self._keep(changed)
+
+    def _keep(self, register: Register) -> dict[str, bool]:
+        try:
+            self._signing.keep(register)
+        except OSError as error:
+            raise UserError(f"the register cannot be written: {error}", "make room on the data disk") from None
+        return {"ok": True}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
