@@ -150,6 +150,8 @@ class Caller:
                 data = await self._stream.read()
                 if not data and self._machine.their_state is h11.SEND_RESPONSE:
                     raise CallError(Failure.CLOSED)
+                if not data and self._machine.their_state is h11.SEND_BODY:
+                    raise CallError(Failure.CLOSED, "in the middle of an answer")
                 self._machine.receive_data(data)
         except h11.RemoteProtocolError as error:
             raise CallError(Failure.NOT_HEPTO, shorten(str(error))) from None

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-import multiprocessing
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,41 +158,36 @@ def test_more_bytes_than_allowed_end_it(tmp_path: Path, monkeypatch: pytest.Monk
     asyncio.run(story())
 
 
-def _serve(pem: str, behind: int | None, ports: "multiprocessing.Queue[int]") -> None:
-    """One process: a master, or a member that knows one."""
-
-    async def run() -> None:
-        doors, own = Signer().doors(), Relay(MAC, lambda _: Here())
-        if behind is not None:
-            doors, own = {}, find_master(Candidate(LOOPBACK, behind))
-        async with serving(pem, doors, own) as (candidate, _):
-            ports.put(candidate.port)
-            await asyncio.get_running_loop().create_future()
-
-    asyncio.run(run())
+async def serve_for_ever(pem: str, behind: int | None) -> None:
+    """One process: a master, or a member that knows one. Prints its port."""
+    doors, own = Signer().doors(), Relay(MAC, lambda _: Here())
+    if behind is not None:
+        doors, own = {}, find_master(Candidate(LOOPBACK, behind))
+    async with serving(pem, doors, own) as (candidate, _):
+        print(candidate.port, flush=True)
+        await asyncio.get_running_loop().create_future()
 
 
 def test_three_processes(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    ports = context.Queue()
-    started = []
+    with contextlib.ExitStack() as stack:
 
-    def start(pem: str, behind: int | None) -> int:
-        process = context.Process(target=_serve, args=(pem, behind, ports), daemon=True)
-        process.start()
-        started.append(process)
-        port: int = ports.get(timeout=30)
-        return port
+        def start(pem: str, behind: int | None) -> int:
+            program = (
+                f"import sys; sys.path[:] = {sys.path!r}\n"
+                "import asyncio; from tests.api.test_relay import serve_for_ever\n"
+                f"asyncio.run(serve_for_ever({pem!r}, {behind!r}))\n"
+            )
+            process = stack.enter_context(
+                subprocess.Popen([sys.executable, "-I", "-c", program], stdout=subprocess.PIPE, text=True)
+            )
+            stack.callback(process.kill)
+            assert process.stdout
+            return int(process.stdout.readline())
 
-    try:
         master = start(certificate(tmp_path), None)
         member = start(certificate(tmp_path, master=False), master)
 
         assert asyncio.run(ask(Candidate(LOOPBACK, member))) == "welcome"
-    finally:
-        for process in started:
-            process.terminate()
-            process.join()
 
 
 def test_a_line_that_was_overheard_is_of_no_use(tmp_path: Path) -> None:
