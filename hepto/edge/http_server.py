@@ -221,9 +221,13 @@ class HttpServer:
         async with peer_faults(deadline):
             await stream.handshake()
         conversation = _Conversation(stream, source, generation.server_key, ticket, self._seconds)
-        while (request := await conversation.receive(deadline)) is not None:
-            await conversation.answer(await self._handler(request))
-            deadline = asyncio.get_running_loop().time() + self._seconds
+        try:
+            while (request := await conversation.receive(deadline)) is not None:
+                await conversation.answer(await self._handler(request))
+                deadline = asyncio.get_running_loop().time() + self._seconds
+        except PeerError:
+            if not conversation.idle:
+                raise
         stream.close()
 
 
@@ -237,6 +241,12 @@ class _Conversation:
         self._ticket = ticket
         self._seconds = seconds
         self._machine = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
+        self._answered = False
+
+    @property
+    def idle(self) -> bool:
+        """Something was answered, and nothing of another request has come: whoever stops here breaks no rule."""
+        return self._answered and self._machine.their_state is h11.IDLE and not self._machine.trailing_data[0]
 
     async def receive(self, deadline: float) -> Request | None:
         """The next request, whole; None when there is no more. Raises PeerError."""
@@ -291,6 +301,7 @@ class _Conversation:
             await self._pour(response.body)
         if self._machine.our_state is h11.DONE and self._machine.their_state is h11.DONE:
             self._machine.start_next_cycle()
+            self._answered = True
 
     async def _pour(self, pieces: AsyncIterator[bytes]) -> None:
         """A long answer, until it ends or the peer goes away."""

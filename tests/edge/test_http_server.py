@@ -144,6 +144,19 @@ def test_who_is_too_slow_is_closed(tmp_path: Path, data: bytes | None) -> None:
     run(story)
 
 
+@pytest.mark.parametrize(("more", "refused"), [(b"", []), (b"POST /", ["too-slow"])], ids=["nothing", "half a request"])
+def test_who_asks_no_more_is_closed_and_not_blamed(tmp_path: Path, more: bytes, refused: list[str]) -> None:
+    async def story() -> None:
+        async with site(tmp_path, seconds=0.3) as server:
+            stream = await server.tls()
+            with contextlib.closing(stream):
+                await stream.write(POST % 0 + more)
+                assert (await rest(stream)).count(b"HTTP/1.1 200") == 1
+            assert server.refused == refused
+
+    run(story)
+
+
 def test_a_byte_now_and_then_does_not_win_time(tmp_path: Path) -> None:
     async def story() -> None:
         async with site(tmp_path, seconds=0.3) as server:
