@@ -14,6 +14,7 @@ import pytest
 EXPECTED_SKIPS: dict[str, bool] = {
     "needs root": os.geteuid() != 0,
     "no gofmt on this machine": shutil.which("gofmt") is None,
+    "no ssh-keygen on this machine": shutil.which("ssh-keygen") is None,
 }
 
 
