@@ -94,6 +94,7 @@ command.add_command(power)
     help="File with the cluster's key, or - for standard input. A new key is made if not given.",
 )
 @click.option("--no-key", is_flag=True, help="Boot without any key.")
+@click.option("--admin", type=click.File(), metavar="FILE", help="Public SSH key (ed25519) of an operator.")
 @click.option("--no-router", is_flag=True, help="The lab's router sends no advertisements.")
 @click.option("--no-wait", is_flag=True, help="Do not wait until the nodes are Ready.")
 @click.option(
@@ -149,6 +150,7 @@ def up(lab: str, **given: Any) -> None:
         disk_from=given["disk_from"] or "",
         options=given["options"],
         advertise=not given["no_router"],
+        admin=given["admin"].read().strip() if given["admin"] else "",
     )
     wanted = plan.lab(wish, found, key)
     with contextlib.ExitStack() as stack:

@@ -47,6 +47,8 @@ class Wish:
     options: tuple[str, ...] = ()
     """Further words of the kernel command line; NODE:WORD for one node only."""
     advertise: bool = True
+    admin: str = ""
+    """Public keys of operators (hepto.admin). A credential: they contain blanks, which no word may."""
 
 
 def lab(wish: Wish, emulator: Emulator, key: str | None) -> Lab:
@@ -62,10 +64,14 @@ def lab(wish: Wish, emulator: Emulator, key: str | None) -> Lab:
         )
     if wish.memory is not None and wish.memory < LEAST_MEMORY:
         raise UserError(f"a node cannot run in {wish.memory} MiB", "give at least --memory 1024", ExitCode.USAGE)
-    credentials = (("hepto.key", key),) if key is not None else ()
+    credentials = (*((("hepto.key", key),) if key is not None else ()), *_admin(wish))
     whole = Lab(wish.name, wish.image, emulator, (), wish.cluster, wish.advertise)
     nodes = tuple(_node(wish, name, _options(wish, whole, names, name), credentials) for name in names)
     return replace(whole, nodes=nodes)
+
+
+def _admin(wish: Wish) -> tuple[tuple[str, str], ...]:
+    return (("hepto.admin", wish.admin),) if wish.admin else ()
 
 
 def _options(wish: Wish, whole: Lab, names: tuple[str, ...], name: str) -> tuple[str, ...]:

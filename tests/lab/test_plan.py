@@ -66,6 +66,12 @@ def test_without_a_key_there_is_no_credential() -> None:
     assert lab(Wish(), QEMU, None).nodes[0].credentials == ()
 
 
+def test_an_operator_s_key_is_a_credential_because_it_has_blanks() -> None:
+    made = lab(Wish(nodes=2, admin="ssh-ed25519 AAAA me"), QEMU, None)
+
+    assert [node.credentials for node in made.nodes] == [(("hepto.admin", "ssh-ed25519 AAAA me"),)] * 2
+
+
 def test_given_options_win_and_debug_adds_up() -> None:
     ours = {"hepto.role": "full", "hepto.debug": "lab"}
 

@@ -10,13 +10,15 @@ import os
 import secrets
 import select
 import shutil
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
+from hepto.address import AddressPlan
 from hepto.edge.cache import cache_directory
 from hepto.errors import UserError
 from hepto.lab import boot, channel, client, demo, emulator, plan, spec, state
@@ -95,6 +97,27 @@ class Node:
         found: dict[str, dict[str, Any]] = json.loads(data)["services"]
         return found
 
+    def service_pids(self) -> dict[str, int]:
+        """The processes of its services: what is restarted has another one."""
+        return {name: found["pid"] for name, found in self.services().items() if found["pid"]}
+
+    def members(self) -> dict[str, str]:
+        """Names and states, as gossip knows them."""
+        found = json.loads(self.run("/usr/bin/hepto", "gossip", "--json").stdout)
+        return {member["name"]: member["status"] for member in found["members"]}
+
+    def peers(self) -> dict[str, dict[str, Any]]:
+        """The mesh's peers by name, as the node's status has them."""
+        return {peer["name"]: peer for peer in self.status()["mesh"]["peers"]}
+
+    def reaches(self, address: str) -> bool:
+        """True if one of three echo requests is answered."""
+        return self.run("/usr/bin/ping6", "-c", "3", "-W", "3", address).status == 0
+
+    def mesh_address(self) -> str:
+        """Its own."""
+        return str(AddressPlan(self.cluster).node(self.name))
+
     def console(self) -> str:
         """Everything that the serial console has said."""
         return self.connection.where.node(self.name).console.read_text(errors="replace")
@@ -146,10 +169,47 @@ def image() -> Path:
         pytest.fail(f"{error.what}; {error.hint}", pytrace=False)
 
 
+def all_reach_all(nodes: Collection[Node]) -> bool:
+    """By their mesh addresses."""
+    return all(one.reaches(other.mesh_address()) for one in nodes for other in nodes if one is not other)
+
+
+@contextlib.contextmanager
+def leaks(connection: LabClient, cluster: str, seconds: float) -> Iterator[dict[str, Any]]:
+    """Watch the links while the block runs, and until so many seconds are over.
+
+    Filled at the end: `packets` with an address of the cluster in clear, and `seen`, the number of packets by kind.
+    """
+    report: dict[str, Any] = {}
+    prefix = str(AddressPlan(cluster).prefix)
+    with LabClient(connection.where) as watching:
+        number = watching.request("router", (sys.executable, "-m", "hepto.lab.capture", prefix, str(seconds)))
+        frames = watching.answers(number, seconds + LIMIT)
+        first = channel.unpack(next(frames))
+        assert b"listening" in first, first
+        yield report
+        text = b"".join(channel.unpack(frame) for frame in frames if "stream" in frame).decode()
+    *packets, last = [json.loads(line) for line in text.splitlines()]
+    report |= {"packets": packets, "seen": last["seen"]}
+
+
+@contextlib.contextmanager
+def several(lab: spec.Lab, key: str, limit: float = READY_LIMIT) -> Iterator[dict[str, Node]]:
+    """A lab of several nodes of which those that are switched on were all Ready; no other emulated node was booting."""
+    with contextlib.ExitStack() as stack:
+        with boot.turn(cache_directory(), lab.emulator.accelerator, Quiet()):
+            nodes = stack.enter_context(running(lab, key))
+            deadline = time.monotonic() + limit
+            for node in lab.nodes:
+                if node.on:
+                    boot.wait_node(nodes[node.name].connection, node.name, deadline, Quiet())
+        yield nodes
+
+
 @contextlib.contextmanager
 def ready(name: str, **wish: Any) -> Iterator[Node]:
     """A full node that was Ready, in a lab of its own; it has booted when no other emulated node was booting."""
-    lab, key = one_node(name, **wish)
+    lab, key = planned(name, **wish)
     with contextlib.ExitStack() as stack:
         with boot.turn(cache_directory(), lab.emulator.accelerator, Quiet()):
             nodes = stack.enter_context(running(lab, key))
@@ -207,8 +267,8 @@ def keep_logs(connection: LabClient, lab: spec.Lab) -> None:
                     connection.copy(number, log, log, 30)
 
 
-def one_node(name: str, **wish: Any) -> tuple[spec.Lab, str]:
-    """A lab of one full node with a fresh key; the key."""
+def planned(name: str, **wish: Any) -> tuple[spec.Lab, str]:
+    """A lab with a fresh key, and the key."""
     where = image()
     key = secrets.token_hex(32)
     return plan.lab(plan.Wish(name=name, image=str(where), **wish), qemu(where), key), key

@@ -35,7 +35,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, har
 @pytest.fixture(scope="module")
 def lonely() -> Iterator[harness.Node]:
     """A node in a network without a router."""
-    lab, key = harness.one_node("lonely", node="lonely", memory=1024, cpus=1, advertise=False)
+    lab, key = harness.planned("lonely", node="lonely", memory=1024, cpus=1, advertise=False)
     with harness.running(lab, key) as nodes:
         yield nodes["lonely"]
 
