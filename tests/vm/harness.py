@@ -155,6 +155,14 @@ def eventually(
         select.select([], [], [], pause)
 
 
+def throughout(look: Callable[[], bool], what: str, seconds: float) -> None:
+    """Look again and again for so long; it must be true each time."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        assert look(), f"{left:.0f} s before the end it is not so: {what}"
+        select.select([], [], [], 1.0)
+
+
 def qemu(image: Path) -> spec.Emulator:
     """The emulator with what accelerates it here."""
     cache = cache_directory()

@@ -1,0 +1,227 @@
+"""Three nodes become one cluster of Kubernetes without another word, and stay one. One formation, in order.
+
+`one` is the master, `two` and `three` join it; all are switched on at once. What needs no Kubernetes is in
+test_7_mesh.py.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hepto.address import AddressPlan
+from hepto.lab import demo
+from tests.vm import harness
+from tests.vm.harness import Node, Quiet, eventually
+
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(900, func_only=True)]
+
+CLUSTER = "demo"
+PLAN = AddressPlan(CLUSTER)
+NAMES = {"one", "two", "three"}
+ROLES = {"one": {"control-plane"}, "two": {"worker"}, "three": {"worker"}}
+AWAY_SECONDS = 120.0
+"""That the master is off."""
+LIMIT = 400.0
+
+Nodes = dict[str, Node]
+
+
+@pytest.fixture(scope="module")
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An operator's SSH key."""
+    path = tmp_path_factory.mktemp("operator") / "id_ed25519"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], check=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def nodes(operator: Path) -> Iterator[Nodes]:
+    admin = operator.with_suffix(".pub").read_text().strip()
+    with harness.several(*harness.planned("cluster", nodes=3, admin=admin)) as nodes:
+        yield nodes
+
+
+def show(nodes: Nodes) -> tuple[demo.Pod, ...]:
+    """The demo; it must be complete."""
+    found = demo.show_all(nodes["one"].connection, Quiet())
+    assert demo.complete(found), demo.table(found)
+    return found
+
+
+def objects(nodes: Nodes) -> dict[str, dict[str, Any]]:
+    """The Node objects by name."""
+    return {item["metadata"]["name"]: item for item in nodes["one"].get("nodes")["items"]}
+
+
+def is_ready(item: dict[str, Any]) -> bool:
+    return any(found["type"] == "Ready" and found["status"] == "True" for found in item["status"]["conditions"])
+
+
+def all_ready(nodes: Nodes) -> bool:
+    found = objects(nodes)
+    return found.keys() == NAMES and all(map(is_ready, found.values()))
+
+
+def test_three_nodes_are_ready_by_their_own_word_and_by_kubernetes(nodes: Nodes) -> None:
+    assert {name: node.status()["ready"] for name, node in nodes.items()} == dict.fromkeys(NAMES, True)
+    eventually(lambda: all_ready(nodes), "three Ready nodes")
+    assert len({node.status()["authority"] for node in nodes.values()}) == 1
+
+
+def test_a_node_object_says_what_follows_from_the_name(nodes: Nodes) -> None:
+    for name, item in objects(nodes).items():
+        addresses = [found["address"] for found in item["status"]["addresses"] if found["type"] == "InternalIP"]
+        prefix = "node-role.kubernetes.io/"
+        roles = {label.removeprefix(prefix) for label in item["metadata"]["labels"] if label.startswith(prefix)}
+
+        assert addresses == [str(PLAN.node(name))]
+        assert item["spec"]["podCIDRs"] == [str(PLAN.pod_subnet(name))]
+        assert roles >= ROLES[name]
+
+
+def test_every_service_was_started_once(nodes: Nodes) -> None:
+    started = {
+        name: {service: found["starts"] for service, found in node.services().items() if found["starts"] != 1}
+        for name, node in nodes.items()
+    }
+
+    assert started == {name: {} for name in NAMES}
+
+
+def test_a_pod_on_each_is_reached_from_each_by_address_service_and_dns(nodes: Nodes) -> None:
+    """And no packet of it is seen in clear."""
+    with harness.leaks(nodes["one"].connection, CLUSTER, 5) as seen:
+        found = show(nodes)
+
+    assert {pod.node for pod in found} == NAMES
+    assert {pod.saw.address for pod in found if pod.saw} == {str(PLAN.kubernetes_service)}
+    assert seen["packets"] == []
+    assert seen["seen"].get("udp/7948")
+
+
+def pod_on(nodes: Nodes, node: str) -> demo.Pod:
+    items = nodes["one"].get("pods", "-l", f"app={demo.NAME}")["items"]
+    return next(pod for pod in demo.pods(items) if pod.node == node)
+
+
+FORWARD = """
+kubectl --kubeconfig "$1" port-forward --address ::1 "pod/$2" 18080:8080 >/dev/null 2>&1 &
+pid=$!
+i=0
+while [ $i -lt 60 ]; do
+  i=$((i+1))
+  wget -q -T 5 -O - http://[::1]:18080/ && break
+  sleep 0.5
+done
+kill $pid
+"""
+
+
+def test_logs_exec_and_port_forward_work_across_nodes(nodes: Nodes) -> None:
+    one, pod = nodes["one"], pod_on(nodes, "three")
+    kubeconfig = f"/var/lib/hepto/{CLUSTER}/one/kubeconfig"
+
+    assert one.kubectl("exec", pod.name, "--", "/bin/busybox", "hostname") == pod.name
+    one.kubectl("exec", pod.name, "--", "/bin/busybox", "sh", "-c", "echo a word > /proc/1/fd/1")
+    eventually(lambda: "a word" in one.kubectl("logs", pod.name), "the log has it")
+    done = one.run("/bin/sh", "-c", FORWARD, "sh", kubeconfig, pod.name, timeout=120)
+    assert done.text == pod.name, done.stderr.decode()
+
+
+REACH = "wget -q -T 5 -O - http://[{address}]:{port}/"
+
+
+def test_a_pod_does_not_reach_the_api_of_any_node(nodes: Nodes) -> None:
+    """By mesh or underlay address; the apiserver, for comparison, answers (that this is no HTTP)."""
+    one, pod = nodes["one"], pod_on(nodes, "two")
+
+    def said(address: str, port: int) -> str:
+        script = f"wget -T 4 -O /dev/null http://[{address}]:{port}/ 2>&1; true"
+        return one.kubectl("exec", pod.name, "--", "/bin/busybox", "sh", "-c", script)
+
+    assert "timed out" not in said(one.mesh_address(), 6443)
+    for node in nodes.values():
+        for address in (node.mesh_address(), node.view()["address"]):
+            assert "timed out" in said(address, 7947)
+
+
+def test_a_worker_is_rebooted_and_its_pod_is_back(nodes: Nodes) -> None:
+    two = nodes["two"]
+    boots = two.view()["boots"]
+    two.run("/usr/bin/hepto", "service", "reboot")
+    two.connection.wait_for("two", lambda seen: seen["boots"] == boots + 1 and seen["channel"], 300)
+    two.wait_ready(LIMIT)
+
+    eventually(lambda: all_ready(nodes), "three Ready nodes", LIMIT, lambda: objects(nodes))
+    eventually(lambda: show(nodes), "pods reach each other again", LIMIT)
+
+
+def test_workers_go_on_while_the_master_is_off_and_it_comes_back(nodes: Nodes) -> None:
+    one, two = nodes["one"], nodes["two"]
+    pod = pod_on(nodes, "three")
+    before = {name: nodes[name].service_pids() for name in ("two", "three")}
+    cluster = one.get("namespace", "kube-system")["metadata"]["uid"]
+    pods = {item["metadata"]["uid"] for item in one.get("pods", "-l", f"app={demo.NAME}")["items"]}
+    one.connection.power("one", "off")
+    one.connection.wait_for("one", lambda seen: not seen["on"], 30)
+
+    harness.throughout(
+        lambda: two.sh(REACH.format(address=pod.address, port=demo.PORT)) == pod.name,
+        "a pod of another worker is reached without a master",
+        AWAY_SECONDS,
+    )
+    one.connection.power("one", "on")
+    one.connection.wait_for("one", lambda seen: seen["channel"], 200)
+    one.wait_ready(LIMIT)
+
+    eventually(lambda: all_ready(nodes), "three Ready nodes", LIMIT, lambda: objects(nodes))
+    eventually(lambda: show(nodes), "pods reach each other again", LIMIT)
+    assert one.get("namespace", "kube-system")["metadata"]["uid"] == cluster
+    assert {item["metadata"]["uid"] for item in one.get("pods", "-l", f"app={demo.NAME}")["items"]} == pods
+    assert {name: nodes[name].service_pids() for name in ("two", "three")} == before
+
+
+def order(nodes: Nodes, operator: Path, *words: str) -> Any:
+    """`hepto node …` of an operator who is in the router's network, with nothing but the two keys."""
+    one = nodes["one"]
+    key = operator.with_name("cluster.key")
+    key.write_text(one.key)
+    argv = (
+        *(sys.executable, "-m", "hepto", "node", *words, "--json", "--anchor", one.view()["address"]),
+        *("--cluster", CLUSTER, "--key", f"@{key}", "--ssh-key", str(operator), "--ca", one.status()["authority"]),
+    )
+    done = one.connection.run("router", *argv, timeout=120)
+    assert done.status == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+def test_a_node_is_replaced_by_another_machine_of_its_name(nodes: Nodes, operator: Path) -> None:
+    three = nodes["three"]
+    boots, before = three.view()["boots"], objects(nodes)["three"]["metadata"]["uid"]
+    three.connection.power("three", "off")
+    assert {node["name"] for node in order(nodes, operator, "list")["nodes"]} == NAMES
+    order(nodes, operator, "forget", "three")
+    eventually(lambda: "three" not in objects(nodes), "its object is removed", LIMIT)
+
+    three.connection.fault("replace", node="three")
+    three.connection.wait_for("three", lambda seen: seen["channel"] and seen["boots"] == boots + 1, 200)
+    three.wait_ready(LIMIT)
+
+    eventually(lambda: all_ready(nodes), "three Ready nodes", LIMIT, lambda: objects(nodes))
+    assert objects(nodes)["three"]["metadata"]["uid"] != before
+    eventually(lambda: show(nodes), "pods reach each other again", LIMIT)
+
+
+def test_all_addresses_change_at_once_and_the_cluster_goes_on(nodes: Nodes) -> None:
+    before = {name: node.service_pids() for name, node in nodes.items()}
+    nodes["one"].connection.fault("prefix", bridge="lab0", prefix="2001:db8:7::/64")
+
+    eventually(lambda: show(nodes), "pods reach each other again", LIMIT)
+    eventually(lambda: all_ready(nodes), "three Ready nodes", LIMIT, lambda: objects(nodes))
+    after = {name: node.service_pids() for name, node in nodes.items()}
+    assert after == before
