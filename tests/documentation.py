@@ -36,7 +36,10 @@ def where(command: str) -> Where | None:
     """The tier that runs it; None if none does."""
     words = command.removeprefix("build/venv/bin/").split()
     match words:
-        case ["make", "run" | "test" | "check" | "image" | "test-unit" | "test-kernel" | "test-vm" | "test-long"]:
+        case ["make", "run", *_] | [
+            "make",
+            "test" | "check" | "image" | "test-unit" | "test-kernel" | "test-vm" | "test-long",
+        ]:
             return Where.MAKE
         case ["make", target] if target.startswith("bench-"):
             return Where.MAKE
