@@ -83,6 +83,8 @@ class View:
                     known.remember((Incident(now, Change.SUSPECTED, why or f"also by {_text(said.accuser)}"),))
                     self._gossiper.spread(said.node, said, now)
                     self._arm(known, now)
+            case _ if record.status >= Status.DEAD:
+                self._tell_late(known, said.accuser)
             case _:
                 pass
 
@@ -168,6 +170,14 @@ class View:
         else:
             self._node.health.refuted()
         self.refute(said.incarnation, None, now)
+
+    def _tell_late(self, member: Member, accuser: bytes) -> None:
+        """Who suspects what is dead has missed its death, and nobody confirms it any more."""
+        whom = self._node.members.get(accuser)
+        if whom is not None and whom is not self._node.own and whom is not member:
+            record = member.record
+            by = record.name if record.status == Status.LEFT else self._node.name
+            self._node.outbox.send_only(whom.record.address, encode(Dead(record.incarnation, record.name, by)))
 
     # -- changes -----------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hepto.gossip import model
 from hepto.gossip.codec import encode
 from hepto.gossip.core import Gossip
-from hepto.gossip.messages import Alive, Dead, NodeState, PushPull, Status, Suspect
+from hepto.gossip.messages import Address, Alive, Dead, NodeState, PacketMessage, PushPull, Status, Suspect
 from hepto.gossip.packet import PacketEnvelope
 from hepto.gossip.plain import Plain
 from hepto.gossip.settings import Settings
@@ -44,6 +44,12 @@ class One:
     def knows(self, name: bytes = OTHER) -> tuple[int, int]:
         """Incarnation and status."""
         return next((claim.incarnation, int(claim.status)) for claim in self.core.members() if claim.name == name)
+
+    def sends(self, where: Address) -> list[PacketMessage]:
+        """What is sent there now."""
+        effects = [effect for effect in self.core.effects() if isinstance(effect, model.Send)]
+        sent = [effect.data for effect in effects if effect.destination == where]
+        return [message for data in sent for message in self.envelope.open(data).messages]
 
     def conflicts(self) -> int:
         return sum(isinstance(effect, model.Conflict) for effect in self.core.effects())
@@ -102,6 +108,26 @@ def test_an_accusation_of_ourselves_is_refuted_unless_it_is_old(news: Status, co
 
     refuted = OURSELVES[news][column] is Verdict.REFUTE
     assert one.knows(ME) == (SAID[column] + 1 if refuted else KNOWN, Status.ALIVE)
+
+
+@pytest.mark.parametrize("known", Status)
+@pytest.mark.parametrize("column", range(3))
+def test_who_suspects_what_is_dead_has_missed_it_and_is_told(known: Status, column: int) -> None:
+    one = One(known)
+
+    one.hears(Suspect(SAID[column], OTHER, ACCUSER))
+
+    late = known in (Status.DEAD, Status.LEFT) and column < 2
+    by = OTHER if known is Status.LEFT else ME
+    assert one.sends(address(2)) == ([Dead(KNOWN, OTHER, by)] if late else [])
+
+
+def test_a_stranger_s_suspicion_of_what_is_dead_is_not_answered() -> None:
+    one = One(Status.DEAD)
+
+    one.hears(Suspect(KNOWN, OTHER, b"stranger"), Suspect(KNOWN, OTHER, ME), Suspect(KNOWN, OTHER, OTHER))
+
+    assert one.core.effects() == ()
 
 
 # --- in any order

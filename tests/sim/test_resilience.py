@@ -35,9 +35,20 @@ def test_no_size_at_which_a_count_grows_a_byte_is_special(size: int) -> None:
     assert figures.unnoticed == figures.false_deaths == 0
 
 
+def test_everybody_notices_each_of_sixty_deaths() -> None:
+    assert kept(_deaths(1, 60)).unnoticed == 0
+
+
 @pytest.mark.parametrize("loss", ["1%", "5%"])
 def test_over_a_wan_nobody_is_held_for_dead_by_mistake(loss: str) -> None:
     assert kept(_wan(1, 600.0, loss)).false_deaths == 0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(10))
+def test_everybody_notices_each_of_a_thousand_deaths(seed: int) -> None:
+    assert kept(_deaths(seed, 100)).unnoticed == 0
 
 
 @pytest.mark.long
@@ -64,3 +75,9 @@ def test_an_hour_at_five_percent_loss_kills_nobody(seed: int) -> None:
 
 def _wan(seed: int, until: float, loss: str) -> Plan:
     return Plan(20, seed, until, profile="wan", faults=faults(latency="40ms..300ms", loss=loss))
+
+
+def _deaths(seed: int, count: int) -> Plan:
+    """One every half minute, of a process that is back after a quarter; out of step with the probes."""
+    kills = " ".join(f"{turn * 30}.{turn % 10}s..{turn * 30 + 15}s:{turn * 7 % 20}" for turn in range(1, count + 1))
+    return Plan(20, seed, 30.0 * (count + 2), faults=faults(kill=kills))
