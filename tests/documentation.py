@@ -36,12 +36,9 @@ def where(command: str) -> Where | None:
     """The tier that runs it; None if none does."""
     words = command.removeprefix("build/venv/bin/").split()
     match words:
-        case ["make", "run", *_] | [
-            "make",
-            "test" | "check" | "image" | "test-unit" | "test-kernel" | "test-vm" | "test-long",
-        ]:
+        case ["make", "run", *_] | ["make", "test" | "check" | "image"]:
             return Where.MAKE
-        case ["make", target] if target.startswith("bench-"):
+        case ["make", target] if target.startswith(("test-", "bench-")):
             return Where.MAKE
         case ["hepto", "info" | "key" | "options" | "cmdline" | "completion" | "sim", *_]:
             return Where.UNIT
