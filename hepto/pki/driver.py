@@ -206,10 +206,8 @@ class Pki:
 
     def renewer(self, identity: ed25519.Ed25519PrivateKey, wireguard: Secret, key: Secret) -> Renewer:
         """A renewal. `key`: the primary gossip key, as far as it is known here. Only when `locked`."""
-        applicant = self._applicant(identity, wireguard)
-        return Renewer(
-            applicant, key, secrets.token_bytes(LONGEST_NONCE), known=self.authority(), revoked=self.revocations()
-        )
+        applicant, nonce = self._applicant(identity, wireguard), secrets.token_bytes(LONGEST_NONCE)
+        return Renewer(applicant, key, nonce, known=self.authority(), revoked=self.revocations())
 
     def enrol(self, enrolment: Enrolment, keys: Mapping[str, ec.EllipticCurvePrivateKey]) -> None:
         """Keep what a join or a renewal with `keys` brought, the CA last: with it the node is locked to the cluster.
