@@ -197,7 +197,7 @@ def leaks(connection: LabClient, cluster: str, seconds: float) -> Iterator[dict[
         assert b"listening" in first, first
         yield report
         text = b"".join(channel.unpack(frame) for frame in frames if "stream" in frame).decode()
-    *packets, last = [json.loads(line) for line in text.splitlines()]
+    *packets, last = [json.loads(line) for line in text.splitlines() if line]
     report |= {"packets": packets, "seen": last["seen"]}
 
 
