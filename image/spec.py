@@ -320,6 +320,6 @@ BINARIES = (MULTICALL, SHIM, *PLUGINS)
 
 # Python of ours that a node never runs.
 CODE_DROP = (
-    *("hepto/lab/*", "hepto/cli/lab.py", "hepto/cli/build.py", "hepto/cli/progress.py", "*/__pycache__/*"),
+    *("hepto/lab/*", "hepto/cli/lab*.py", "hepto/cli/build.py", "hepto/cli/progress.py", "*/__pycache__/*"),
     *("hepto/edge/apt.py", "hepto/edge/cache.py", "hepto/edge/command.py", "hepto/edge/debian.py"),
 )

@@ -91,7 +91,7 @@ def what_next(lab: str, nodes: Sequence[dict[str, Any]]) -> str:
             else f"All {len(nodes)} nodes are Ready. What you can do now:",
             *first,
             f"  hepto lab console{name}{whose}",
-            *(() if len(nodes) == 1 else (f"  hepto lab fault{name} link {last} down",)),
+            *(() if len(nodes) == 1 else (f"  hepto lab fault link{name} {last} down",)),
             f"  hepto lab down{name}",
         )
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hepto.cli.lab import command
+from hepto.cli.lab_fault import fault
 from hepto.cli.main import main
 from hepto.errors import ExitCode
 
@@ -32,8 +33,12 @@ def image(tmp_path: Path) -> Path:
         ["console"],
         ["power", "one", "off"],
         ["demo"],
+        ["fault", "link", "two", "down"],
+        ["fault", "prefix", "2001:db8:7::/64"],
+        ["fault", "move", "two"],
+        ["fault", "replace", "two"],
     ],
-    ids=lambda words: words[0],
+    ids=" ".join,
 )
 def test_without_a_lab_every_command_says_how_to_make_one(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["lab", *words])
@@ -62,8 +67,10 @@ def test_without_an_image_up_says_so_before_anything_is_made(
         (["--key", "@/nonexistent"], "No such file"),
         (["--name", "No"], "cannot be the name of a lab"),
         (["--cpus", "0"], "cpus"),
+        (["--nodes", "13"], "nodes"),
+        (["--nodes", "2", "--set", "three:x=y"], "no node 'three'"),
     ],
-    ids=["key", "key-file", "name", "cpus"],
+    ids=["key", "key-file", "name", "cpus", "nodes", "set"],
 )
 def test_wrong_use_is_refused(words: list[str], text: str, image: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lab", "up", "--image", str(image), *words]) == ExitCode.USAGE
@@ -74,3 +81,9 @@ def test_wrong_use_is_refused(words: list[str], text: str, image: Path, capsys: 
 def test_every_command_has_examples_in_its_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lab", name, "--help"]) == ExitCode.DONE
     assert f"hepto lab {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", sorted(fault.commands))
+def test_every_fault_has_examples_in_its_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lab", "fault", name, "--help"]) == ExitCode.DONE
+    assert f"hepto lab fault {name}" in capsys.readouterr().out
