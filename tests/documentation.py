@@ -18,6 +18,7 @@ class Where(Enum):
     NODE = "tests/vm/test_2_documentation.py, on the node"
     LAB = "tests/vm/test_2_documentation.py, on the lab"
     POWER = "tests/vm/test_4_power.py"
+    CLUSTER = "tests/vm/test_8_cluster.py, in the router's network"
     MAKE = "continuous integration, and whoever follows the README"
 
 
@@ -42,6 +43,8 @@ def where(command: str) -> Where | None:
             return Where.MAKE
         case ["hepto", "info" | "key" | "options" | "cmdline" | "completion" | "sim", *_]:
             return Where.UNIT
+        case ["hepto", "node" | "kubeconfig" | "status" | "logs" | "service", *_] if "--anchor" in words:
+            return Where.CLUSTER
         case ["hepto", "status" | "logs" | "gossip", *_] | ["hepto", "service", "list"]:
             return Where.NODE
         case ["hepto", "service", "poweroff" | "reboot"]:

@@ -7,7 +7,7 @@ has belonged to a cluster never takes another CA; whatever keeps it out is named
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
@@ -45,7 +45,7 @@ class Applicant:
         pki: Pki,
         *,
         key: Callable[[], Secret],
-        candidates: Callable[[], tuple[Candidate, ...]],
+        candidates: Callable[[], Awaitable[tuple[Candidate, ...]]],
         asker: Callable[[], client.Membership],
         is_master: Callable[[str], bool],
     ):
@@ -105,7 +105,7 @@ class Applicant:
                 delay = SOON
                 await self._pause(self.pause(now))
                 continue
-            candidates = self._candidates()
+            candidates = await self._candidates()
             if not candidates:
                 await self._pause(delay)
                 continue
@@ -159,10 +159,15 @@ class Applicant:
         worst = min(attempts, key=lambda attempt: ORDER.index(attempt.failure), default=None)
         if worst is None:
             return
-        reason = Reason.MASTER if worst.failure in (Failure.REJECTED, Failure.NO_MASTER) else Reason.ANCHOR
-        subject = "" if worst.failure is Failure.REJECTED else str(worst.candidate)
-        what = worst.detail if worst.failure is Failure.REJECTED else f"it {worst.failure.value}"
-        self._board.problem(JOIN, reason, subject, what or worst.failure.value, HINTS.get(worst.failure, TRIED_AGAIN))
+        hint = HINTS.get(worst.failure, TRIED_AGAIN)
+        if worst.failure is Failure.REJECTED:  # by a master: what is wrong, and after the last semicolon what to do
+            detail = worst.cause.detail if worst.cause is not None and worst.cause.detail else worst.detail
+            what, _, advice = detail.rpartition("; ")
+            self._board.problem(JOIN, Reason.MASTER, "", what or detail, advice if what else hint)
+            return
+        what = worst.cause.detail if worst.cause is not None and worst.cause.detail else f"it {worst.failure.value}"
+        reason = Reason.MASTER if worst.failure is Failure.NO_MASTER else Reason.ANCHOR
+        self._board.problem(JOIN, reason, str(worst.candidate), what, hint)
 
 
 def _not_enrolled(attempt: Attempt) -> bool:
@@ -189,4 +194,5 @@ HINTS: Final = {
     Failure.WRONG_KEY: "give all nodes of a cluster the same hepto.key",
     Failure.ANOTHER_CLUSTER: "check hepto.anchor and hepto.cluster",
     Failure.CERTIFICATE: "check hepto.ca, and who answers at that address",
+    Failure.BAD_ANSWER: "check hepto.ca and hepto.anchor; of a cluster that was made anew, empty the data directory",
 }

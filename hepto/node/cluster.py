@@ -21,8 +21,10 @@ from hepto.api.operators import Operators
 from hepto.api.relay import MASTER, There
 from hepto.api.routes import OPERATOR, Door
 from hepto.api.signing import Signing
+from hepto.edge import names
 from hepto.edge.pump import now as monotonic
 from hepto.errors import PeerError
+from hepto.gossip import store
 from hepto.log import Log
 from hepto.mesh.driver import MeshDriver
 from hepto.mesh.plan import INTERFACE
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     from hepto.node.membership import Membership
 
 
-MOST_CANDIDATES = 8
+MOST_CANDIDATES = 12
 """Members that are asked in one try."""
 NO_KEY = Secret(bytes(32))
 """What a join is proved with in a cluster without a key (`hepto.insecure`): nothing."""
@@ -238,15 +240,26 @@ class Cluster:
         authority = self._pki.authority() if self._pki.locked else None
         return client.Membership(self._node.config.cluster, self._proof, authority, clock=False)
 
-    def _candidates(self) -> tuple[Candidate, ...]:
-        """Masters over the mesh, then every member that could let us in or pass us on, masters first."""
+    async def _candidates(self) -> tuple[Candidate, ...]:
+        """Masters over the mesh, then every member that could let us in or pass us on, masters first.
+
+        At last the anchors and the members of an earlier life: where gossip cannot be read (our key was retired) or
+        shows nobody (our name is taken), they still tell us why.
+        """
         found = [Candidate(place.address, place.port) for place in self._masters()]
         said = self._membership.said() if self._membership is not None else ()
         members = [member for member in said if member.meta.grant is not None and member.meta.endpoint.api_port]
         for member in sorted(members, key=lambda member: not claims_control_plane(member)):
             places = (member.address, *map(IPv6Address, member.meta.endpoint.addresses))
             found += [Candidate(place, member.meta.endpoint.api_port) for place in places]
+        remembered, _ = store.load(self._remembered)
+        places = (*await self._anchors(), *(IPv6Address(address.ip) for address in remembered.addresses))
+        found += [Candidate(place, self._node.config.api_port) for place in places]
         return tuple(dict.fromkeys(found))[:MOST_CANDIDATES]
+
+    async def _anchors(self) -> tuple[IPv6Address, ...]:
+        found = [await names.addresses(anchor.host) for anchor in self._node.config.anchor]
+        return tuple(address for addresses in found for address in addresses)
 
     def _masters(self) -> tuple[There, ...]:
         found = self._api.find(MASTER)

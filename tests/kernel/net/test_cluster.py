@@ -105,19 +105,56 @@ def enrolled(found: dict[str, Any]) -> bool:
     return bool(found.get("authority")) and not found["waits"]
 
 
+@contextmanager
+def master(*more: str) -> Iterator[tuple[Member, str]]:
+    """The node that makes the cluster, and the word that names it as an anchor."""
+    with Member("one", line("one", "full", *more)) as one:
+        found = one.until(lambda found: found["network"] and found["network"]["addresses"], "has an address")
+        yield one, f"hepto.anchor=[{found['network']['addresses'][0]}]"
+
+
+def wished(member: Member) -> list[str]:
+    return [peer["name"] for peer in member.ask("wished")]
+
+
 @isolated
 def test_a_node_joins_by_an_anchor_and_both_know_each_other() -> None:
-    with bridge("one", "two"), ExitStack() as stack:
-        one = stack.enter_context(Member("one", line("one", "full")))
-        found = one.until(lambda found: found["network"] and found["network"]["addresses"], "has an address")
-        anchor = f"hepto.anchor=[{found['network']['addresses'][0]}]"
-        two = stack.enter_context(Member("two", line("two", "node", anchor)))
+    with bridge("one", "two"), master() as (one, anchor), Member("two", line("two", "node", anchor)) as two:
         joined = two.until(lambda found: found["authority"], "has joined")
 
         assert joined["authority"] == one.status()["authority"]
-        eventually(lambda: [peer["name"] for peer in one.ask("wished")] == ["two"], "one wants two in its mesh")
-        eventually(lambda: [peer["name"] for peer in two.ask("wished")] == ["one"], "two wants one in its mesh")
+        eventually(lambda: wished(one) == ["two"], "one wants two in its mesh")
+        eventually(lambda: wished(two) == ["one"], "two wants one in its mesh")
         assert one.status()["workers"] == ["two"]
         for name in WORKER:
             assert two.ask(f"read /var/lib/hepto/demo/two/pki/{name}.pem").startswith("-----BEGIN CERTIFICATE-----")
         assert two.ask("read /var/lib/hepto/demo/two/pki/ca.pem") is None, "a worker has no key of the CA"
+
+
+def refusal(member: Member, reason: str, *words: str) -> None:
+    """The status says what keeps it out, and it has nothing of the cluster."""
+
+    def said(found: dict[str, Any]) -> bool:
+        waits = [wait for wait in found["waits"] if wait["reason"] == reason]
+        return any(all(word in f"{wait['what']} {wait['hint']}" for word in words) for wait in waits)
+
+    found = member.until(said, f"waits for {reason}: {words}")
+    assert not found["authority"]
+    assert wished(member) == []
+
+
+@isolated
+def test_who_may_not_be_in_is_told_why_and_changes_nothing() -> None:
+    with bridge("one", "second", "wrong", "pinned", "twin"), master() as (one, anchor), ExitStack() as stack:
+        register = eventually(lambda: one.ask("read /var/lib/hepto/demo/one/pki/register.json"), "one is enrolled")
+        second = stack.enter_context(Member("second", line("second", "full", anchor)))
+        wrong = stack.enter_context(Member("wrong", line("wrong", "node", anchor), "22" * 32))
+        pinned = stack.enter_context(Member("pinned", line("pinned", "node", anchor, f"hepto.ca={'0' * 64}")))
+        twin = stack.enter_context(Member("twin", line("one", "node", anchor)))
+
+        refusal(second, "master", "has its master, one", "hepto.role=node")
+        refusal(pinned, "anchor", "hepto.ca")
+        refusal(wrong, "anchor", "no member has answered")
+        refusal(twin, "master", "one is another machine's name", "hepto node replace one")
+        assert one.ask("read /var/lib/hepto/demo/one/pki/register.json") == register
+        assert wished(one) == []
