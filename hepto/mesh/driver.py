@@ -6,11 +6,13 @@ refuses is logged and met again with the next dump; one peer's refusal holds up 
 """
 
 import asyncio
+import contextlib
 import random
 import secrets
 import time
 from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -60,6 +62,11 @@ def load_key(data: str) -> bytes:
     return key
 
 
+def has_key(data: str) -> bool:
+    """True if load_key() would not make one."""
+    return Path(_key_path(data)).exists()
+
+
 def _make_key(data: str) -> bytes:
     path = _key_path(data)
     files.make_directory(path.rpartition("/")[0])
@@ -98,6 +105,7 @@ class MeshDriver:
         self._pump: Pump[Event, Effect] | None = None
         self._echo: Echo | None = None
         self._asked: dict[IPv6Address, Endpoint | None] = {}
+        self._handshake: float | None = None
         self._changed: Callable[[], None] = lambda: None
         self._log = Log("mesh")
 
@@ -131,6 +139,11 @@ class MeshDriver:
         """How it stands with each peer."""
         return self._machine.view() if self._machine is not None else View()
 
+    @property
+    def handshake(self) -> float | None:
+        """When the newest with this key was, with any peer, as the kernel dates it (Unix seconds); None for none."""
+        return self._handshake
+
     def renew_key(self) -> bytes:
         """Make another private key, durably, and use it. Returns the public one, which needs a new grant.
 
@@ -138,12 +151,21 @@ class MeshDriver:
         key is of no use towards any peer (trust.md section 2). Raises OSError; then the next apply() uses the new key.
         """
         key = _make_key(self._data)
+        self._drop_peers()
         wanted, self._applied = self._applied, None
         if wanted is not None:
             self.apply(wanted)
         if self._pump is not None:
             self._begin()
         return public_key(key)
+
+    def _drop_peers(self) -> None:
+        """Their sessions end with the key, and the kernel would go on dating handshakes that were the old one's."""
+        with contextlib.suppress(OSError):  # no interface, no peers
+            present = tuple(wireguard.PeerChange(peer.public_key, remove=True) for peer in self._tunnel.device().peers)
+            for start in range(0, len(present), AT_ONCE):
+                self._tunnel.set_peers(present[start : start + AT_ONCE])
+        self._handshake = None
 
     async def run(self, changed: Callable[[], None] = lambda: None) -> None:
         """Keep the peers as they are wished until cancelled. `changed` is called when the view may have changed."""
@@ -261,6 +283,7 @@ class MeshDriver:
             self._log.warning("mesh interface not read", error=error)
             self._remake()
             return
+        self._handshake = max((peer.handshake for peer in found.peers if peer.handshake), default=None)
         self._feed(Kernel(tuple(map(_translate, found.peers)), time.time()))
 
     def _probe(self, order: Probe) -> None:

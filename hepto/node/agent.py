@@ -17,9 +17,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from hepto.clock import chrony
-from hepto.clock import driver as clock
-from hepto.clock.floor import Floor, plausible
+from hepto.clock.model import Save
 from hepto.edge import files, netlink, route
 from hepto.errors import UserError
 from hepto.firewall.driver import Firewall
@@ -27,24 +25,23 @@ from hepto.kube.plan import plan as kube_plan
 from hepto.log import Log
 from hepto.net.driver import NetworkDriver
 from hepto.net.model import View
-from hepto.node import answers, desired, identity, state, status, writer
+from hepto.node import answers, desired, identity, status, writer
 from hepto.node.board import Board
 from hepto.node.cluster import Cluster
 from hepto.node.control_plane import ControlPlane
 from hepto.node.desired import Identity
+from hepto.node.keeper import Keeper
 from hepto.node.machine_facts import Image, image, images_digest, memory_bytes
 from hepto.node.orders import NodeOrders
 from hepto.node.stream import Stream
 from hepto.node.supervisor import Supervisor
-from init.contract import durable, paths
+from hepto.node.timekeeping import Timekeeper
+from init.contract import paths
 from init.contract.status import PhaseState, Reason
 
 WANTED_PHASES = ("credentials", "data")
 REMIND_SECONDS = 60.0
 RETRY_SECONDS = 2.0
-SAVE_SECONDS = 600.0
-CLOCK_SECONDS = 10.0
-SYNCHRONISED = "synchronised"
 SETTLE_SECONDS = 0.05
 """Changes of the status come in bursts; the console need not see each."""
 LOOPBACK = 1
@@ -58,9 +55,9 @@ class Agent:
         self._supervisor = supervisor
         self._log = Log("agent")
         self._board = Board()
-        self._floor = Floor(built=image.built)
-        self._node: Identity | None = None
-        self._gossip: dict[str, Any] | None = None
+        self._image = image
+        self._keeper: Keeper | None = None
+        self._clock: Timekeeper | None = None
         self._cluster: Cluster | None = None
 
     async def run(self) -> None:
@@ -72,8 +69,7 @@ class Agent:
                 group.create_task(answers.serve(self._answer))
                 await self._boot(group)
         finally:
-            if self._node is not None:
-                self._save(self._node)
+            self._save_all()
 
     def _answer(self) -> dict[str, Any]:
         gossip = self._cluster.gossip if self._cluster is not None else None
@@ -126,22 +122,23 @@ class Agent:
         except UserError as error:
             board.problem("identity", Reason.CONFIGURATION, "", error.what, error.hint)
             return
-        self._node = node
         board.learn(node=node.node, address=node.address, directory=node.directory)
-        self._gossip = remembered.gossip
-        self._raise_clock(remembered)
-        self._save(node)
+        keeper = self._keeper = Keeper(node.directory, replace(remembered, machine_id=node.machine_id))
+        timekeeper = self._clock = Timekeeper(board, node.directory, remembered, self._image.built, self._keep_clock)
+        timekeeper.start()
+        keeper.write()
         socket.sethostname(node.node)
         firewall = Firewall(desired.firewall_policy(node))
         network = NetworkDriver(
             desired.network_settings(node.config), firewall.guard, self._network_changed, self._network_trouble
         )
         group.create_task(network.run())
-        group.create_task(self._keep_clock(node))
+        group.create_task(keeper.run())
+        group.create_task(timekeeper.run())
         await self._mounts(node)
         while board.facts.network is None:  # what the kernel has, not what a router says: at once
             await board.changed()
-        await self._reconcile(node, await self._open(node), group)
+        await self._reconcile(node, await self._open(node, remembered.gossip, keeper, timekeeper), group)
 
     async def _phases(self) -> None:
         """Until credentials and data are there, as far as this boot has such phases."""
@@ -166,17 +163,16 @@ class Agent:
                 self._board.solved("mounts")
                 return
 
-    async def _open(self, node: Identity) -> Cluster:
+    async def _open(self, node: Identity, gossip: object, keeper: Keeper, timekeeper: Timekeeper) -> Cluster:
         """The node's keys can be read as soon as its data directory can; a damaged one is named until it is mended."""
 
         def remember(gossip: dict[str, Any]) -> None:
-            self._gossip = gossip
-            self._save(node)
+            keeper.keep(gossip=gossip)
 
         while True:
             try:
                 orders = NodeOrders(self._supervisor, self._answer)
-                self._cluster = Cluster(self._board, node, orders, self._gossip, remember)
+                self._cluster = Cluster(self._board, node, orders, timekeeper, gossip, remember)
             except (UserError, OSError) as error:
                 what, hint = error.lines() if isinstance(error, UserError) else (str(error), "it is tried again")
                 self._board.problem("keys", Reason.CERTIFICATE, "", what, hint)
@@ -219,7 +215,7 @@ class Agent:
         network = desired.recall(self._board.facts.network, files.read(RESOLV_CONF))
         plan = desired.base(node, network)
         parameters = None
-        master = cluster.settle(network, _wall(), plausible=self._is_plausible())
+        master = cluster.settle(network, _wall())
         if master is not None:
             parameters = desired.kube_parameters(node, network, master, images_digest(), memory_bytes())
         if parameters is not None:
@@ -232,40 +228,16 @@ class Agent:
         if parameters is not None or not node.runs_kubernetes:
             self._board.planned(plan.services)
 
-    # --- the clock
+    # --- what is remembered
 
-    def _raise_clock(self, remembered: state.State) -> None:
-        self._floor = replace(self._floor, saved=remembered.clock)
-        with contextlib.suppress(PermissionError):  # in a container the clock is the host's
-            clock.raise_to(self._floor)
-        self._board.learn(clock="plausible" if self._is_plausible() else "implausible")
+    def _keep_clock(self, saved: Save) -> None:
+        if self._keeper is not None:
+            self._keeper.keep(clock=saved.clock, handshake=saved.handshake)
 
-    async def _keep_clock(self, node: Identity) -> None:
-        """Save the time now and then; look whether NTP has set it, often until it has."""
-        pause, waited = CLOCK_SECONDS, 0.0
-        while True:
-            await asyncio.sleep(pause)
-            waited += pause
-            if chrony.NAME in (self._board.facts.services or {}) and await clock.synchronised():
-                self._board.learn(clock=SYNCHRONISED)
-                self._board.work.set()
-                pause = SAVE_SECONDS
-            if waited >= SAVE_SECONDS:
-                waited = 0.0
-                self._save(node)
-
-    def _is_plausible(self) -> bool:
-        return self._board.facts.clock == SYNCHRONISED or plausible(clock.now(), self._floor)
-
-    def _save(self, node: Identity) -> None:
-        saved = max(clock.now(), self._floor.instant)
-        try:
-            durable.write(
-                f"{node.directory}/{identity.STATE}",
-                state.dump(state.State(saved, node.machine_id, gossip=self._gossip)),
-            )
-        except OSError as error:
-            self._log.warning("state not saved", error=error)
+    def _save_all(self) -> None:
+        if self._keeper is not None and self._clock is not None:
+            self._keep_clock(self._clock.saved())
+            self._keeper.write()
 
 
 def main() -> int:

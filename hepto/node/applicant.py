@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hepto.api import client
 from hepto.api.client import Attempt, Candidate, NobodyError
 from hepto.api.exchange import Failure
+from hepto.clock.model import JoinTime
+from hepto.edge.pump import now as monotonic
 from hepto.edge.pump import pause
 from hepto.log import Log
 from hepto.node.board import Board
@@ -48,7 +50,9 @@ class Applicant:
         candidates: Callable[[], Awaitable[tuple[Candidate, ...]]],
         asker: Callable[[], client.Membership],
         is_master: Callable[[str], bool],
+        told: Callable[[JoinTime], None],
     ):
+        """`told` hears a master's time with each answer."""
         self._board = board
         self._node = node
         self._pki = pki
@@ -56,6 +60,8 @@ class Applicant:
         self._key = key
         self._asker = asker
         self._is_master = is_master
+        self._told = told
+        self._sent = 0.0
         self._log = Log("join")
         self._dice = random.SystemRandom()
         self._keys = keys
@@ -131,12 +137,14 @@ class Applicant:
         if self._is_enrolled and not self._forgotten:
 
             def renewer() -> Renewer:
+                self._sent = monotonic()
                 return self._pki.renewer(identity, mesh, key)
 
             answer = await client.renew(candidates, renewer, certificate_keys, asker, self._is_master)
         else:
 
             def joiner() -> Joiner:
+                self._sent = monotonic()
                 return self._pki.joiner(identity, mesh, key, self._node.config.ca)
 
             answer = await client.join(candidates, joiner, certificate_keys, asker)
@@ -144,6 +152,7 @@ class Applicant:
             what = f"an operator has to admit this node: its fingerprint is {answer.fingerprint}"
             self._board.problem(JOIN, Reason.OPERATOR, "", what, f"run `hepto node admit {answer.fingerprint}`")
             return False
+        self._told(JoinTime(answer.time - (self._sent + monotonic()) / 2))
         self._take(answer, certificate_keys)
         return True
 

@@ -21,11 +21,13 @@ from hepto.api.operators import Operators
 from hepto.api.relay import MASTER, There
 from hepto.api.routes import OPERATOR, Door
 from hepto.api.signing import Signing
+from hepto.clock.model import Handshake
 from hepto.edge import names
 from hepto.edge.pump import now as monotonic
 from hepto.errors import PeerError
 from hepto.gossip import store
 from hepto.log import Log
+from hepto.mesh import driver as mesh
 from hepto.mesh.driver import MeshDriver
 from hepto.mesh.plan import INTERFACE
 from hepto.net.model import View
@@ -39,9 +41,11 @@ from hepto.node.orders import ClusterOrders, NodeOrders
 from hepto.node.roster import Roster, claims_control_plane
 from hepto.node.rotation import Rotation
 from hepto.node.standing import Standing
-from hepto.pki import operator, revocations, sshsig
+from hepto.node.timekeeping import Timekeeper
+from hepto.pki import grant, operator, revocations, sshsig
 from hepto.pki.driver import Pki
 from hepto.pki.register import Enrolled
+from hepto.pki.signer import Signer
 from hepto.values import Secret
 from init.contract.status import Reason
 
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
     from hepto.node.membership import Membership
 
 
+MESH_KEY = "mesh-key"
 MOST_CANDIDATES = 12
 """Members that are asked in one try."""
 NO_KEY = Secret(bytes(32))
@@ -63,6 +68,7 @@ class Cluster:
         board: Board,
         node: Identity,
         orders: NodeOrders,
+        clock: Timekeeper,
         remembered: object,
         remember: Callable[[dict[str, Any]], None],
     ):
@@ -70,6 +76,7 @@ class Cluster:
         self._board = board
         self._node = node
         self._orders = orders
+        self._clock = clock
         self._remembered = remembered
         self._remember = remember
         self._log = Log("cluster")
@@ -107,12 +114,14 @@ class Cluster:
 
     # --- made so again and again
 
-    def settle(self, network: View, now: datetime, *, plausible: bool) -> str | None:
+    def settle(self, network: View, now: datetime) -> str | None:
         """Go as far as can be; the master whose apiserver this node uses. None: mesh or certificates are not there."""
+        if self._clock.worn:
+            self._renew_mesh_key(self._clock.worn)
         has_mesh = self._interface(network)
         if self._enrolment is None:
             self._enrolment = self._choose(network)
-        if not self._enrolment.settle(now, plausible=plausible):
+        if not self._enrolment.settle(now, plausible=self._clock.is_plausible):
             return None
         self._take_over()
         if not has_mesh:
@@ -120,6 +129,15 @@ class Cluster:
         self._enrolled.set()
         self._meet(network)
         return self._enrolment.master
+
+    def _renew_mesh_key(self, why: str) -> None:
+        """Peers would refuse the old one: it needs a new grant, too. Raises OSError; then it is tried again."""
+        self._mesh.renew_key()
+        self._keys.mesh = mesh.load_key(self._node.directory)
+        self._clock.key_made()
+        if self._pki.locked:
+            what, hint = f"its new key needs a grant: {why}", "boot the master; this node waits for it"
+            self._board.problem(MESH_KEY, Reason.CERTIFICATE, INTERFACE, what, hint)
 
     def _interface(self, network: View) -> bool:
         try:
@@ -146,6 +164,7 @@ class Cluster:
             candidates=self._candidates,
             asker=self._asker,
             is_master=self._is_master,
+            told=self._clock.feed,
         )
 
     def _take_over(self) -> None:
@@ -153,8 +172,11 @@ class Cluster:
         self._roster.trust(self._pki.authority())
         self._board.learn(fingerprint=self._pki.fingerprint)
         granted = self._pki.grant()
-        if granted != self._standing.grant:
+        if granted is not None and granted != self._standing.grant:
             self._standing.grant = granted
+            if grant.read(granted, self._node.node).wireguard == self._keys.wireguard:
+                self._board.solved(MESH_KEY)
+            self._renew_signer()
             if self._membership is not None:
                 self._membership.renew()
         self._rotation.change(self._keyring(), monotonic())
@@ -183,6 +205,8 @@ class Cluster:
 
     def _look_at_mesh(self) -> None:
         self._board.learn(peers=self._mesh.view())
+        if self._mesh.handshake is not None:
+            self._clock.feed(Handshake(self._mesh.handshake))
 
     async def _gossip(self) -> None:
         while not desired.may_gossip(self._node, self._board.facts):
@@ -295,11 +319,14 @@ class Cluster:
         return self._node.config.admin if isinstance(self._enrolment, Founder) else self._pki.admins()
 
     def _sign(self) -> Signing:
-        config = self._node.config
-        signer = self._pki.signer(Secret(self._keys.mesh), self._join_keys(), admit=config.admit, admins=config.admin)
+        signer = self._make_signer()
         signing = Signing(signer, self._pki.keep_register, lambda: datetime.now(UTC), self._registered)
         self._count(signer.register.nodes)
         return signing
+
+    def _make_signer(self) -> Signer:
+        config = self._node.config
+        return self._pki.signer(Secret(self._keys.mesh), self._join_keys(), admit=config.admit, admins=config.admin)
 
     def _registered(self) -> None:
         """The register has changed: somebody came, or was put out."""
@@ -315,6 +342,12 @@ class Cluster:
         if self._node.config.key:
             self._signing.signer.keys = self._pki.rotate_keyring(self._signing.signer.keys)
             self._board.work.set()
+
+    def _renew_signer(self) -> None:
+        """The master has another grant: what it tells is the new one, and so is the entry in its register."""
+        if self._signing is not None:
+            signer, fresh = self._signing.signer, self._make_signer()
+            signer.own, signer.wireguard, signer.register = fresh.own, fresh.wireguard, fresh.register
 
     def _count(self, nodes: Mapping[str, Enrolled]) -> None:
         """Whom this master has enrolled: Kubernetes gets an object of each."""

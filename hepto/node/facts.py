@@ -2,12 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from ipaddress import IPv6Address
 
 from hepto.config import Config, Mistake
 from hepto.mesh.model import View
 from hepto.net.model import View as NetworkView
 from init.contract.status import BootStatus, Reason, ServiceStatus
+
+
+class Clock(StrEnum):
+    """How far the node's time is to be trusted; `hepto status --json` shows the word."""
+
+    UNKNOWN = "unknown"
+    """It has not been looked at yet."""
+    FLOOR = "floor"
+    """It is later than the image's build and what was saved; more is not known, and no cluster is made."""
+    PLAUSIBLE = "plausible"
+    """The machine's own clock shows a time that can be: good enough to make a cluster."""
+    PEERS = "peers"
+    """A master or several peers have told it."""
+    SYNCHRONISED = "synchronised"
+    """NTP has set it."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +72,7 @@ class Facts:
     node_object: Ready | None = None
     probes: Mapping[str, str] = field(default_factory=dict)
     """What the last probe of a service that is not ready said."""
-    clock: str = "unknown"
-    """`floor`, `plausible` or `synchronised`."""
+    clock: Clock = Clock.UNKNOWN
     fingerprint: str = ""
     """SHA-256 of the cluster's CA."""
     workers: frozenset[str] = frozenset()

@@ -5,6 +5,7 @@ from typing import Final
 
 from hepto.log import Log
 from hepto.node.board import Board
+from hepto.node.facts import Clock
 from hepto.node.keys import Keys
 from hepto.pki.driver import ImplausibleClockError, Pki
 from init.contract.status import Reason
@@ -29,10 +30,12 @@ class Founder:
         self._pki = pki
         self._log = Log("pki")
         self._due: datetime | None = None
+        self._granted = b""
+        """The WireGuard key that the grant is for: another one needs another grant."""
 
     def settle(self, now: datetime, *, plausible: bool) -> bool:
         """True if all keys and certificates are there. Raises UserError, OSError."""
-        if self._due is None or now >= self._due:
+        if self._due is None or now >= self._due or self._granted != self._keys.wireguard:
             try:
                 issued = self._pki.establish(now, plausible=plausible)
                 self._pki.enrol_master(self._keys.identity, self._keys.wireguard, now)
@@ -40,10 +43,10 @@ class Founder:
                 what, hint = "no cluster is made with an implausible clock", "let NTP in, or set the machine's clock"
                 self._board.problem(CERTIFICATES, Reason.CLOCK, "", what, hint)
                 return False
-            self._due = self._pki.deadline(now)
+            self._due, self._granted = self._pki.deadline(now), self._keys.wireguard
             if issued:
                 self._log.info("certificates issued", profiles=[due.profile.name for due in issued])
-                if self._board.facts.clock != "synchronised":
+                if self._board.facts.clock is not Clock.SYNCHRONISED:
                     self._log.warning("they are dated by a clock that NTP has not set yet", time=now.isoformat())
         self._board.solved(CERTIFICATES)
         return True

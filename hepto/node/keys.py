@@ -9,9 +9,9 @@ from hepto.pki import fields
 from hepto.pki.driver import Pki
 
 
-@dataclass(frozen=True)
+@dataclass
 class Keys:
-    """trust.md section 1."""
+    """trust.md section 1. Only `mesh` may become another one: all who use it share this object."""
 
     identity: Ed25519PrivateKey = field(repr=False)
     mesh: bytes = field(repr=False)

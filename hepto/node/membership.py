@@ -49,7 +49,7 @@ PROBLEM = "gossip"
 
 
 class Membership:
-    """Of one node that has an underlay. `remember` is called in a thread, with what state.json shall hold.
+    """Of one node that has an underlay. `remember` is called with what state.json shall hold.
 
     `received` is called with what members say to each other beyond gossip itself: revocations.
     """
@@ -219,7 +219,7 @@ class Membership:
         while True:
             await self._to_save.wait()
             self._to_save.clear()
-            await asyncio.to_thread(self._remember, store.dump(self._remembered))
+            self._remember(store.dump(self._remembered))
             await pause(SAVE_SECONDS)
 
     def _report(self) -> dict[str, Any]:

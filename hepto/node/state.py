@@ -11,12 +11,16 @@ from typing import Any
 from hepto.errors import UserError
 
 SCHEMA = 1
+LATEST = 2.0**40
+"""Unix seconds; what is later is no time (NaN, a number that no float holds)."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     clock: float | None = None
-    """Unix time when this was saved, a floor for the next boot."""
+    """Unix time when this was saved, as far as it is agreed on: a floor for the next boot."""
+    handshake: float | None = None
+    """Unix time of the newest WireGuard handshake with the node's mesh key."""
     machine_id: str = ""
     schema: int = SCHEMA
     gossip: dict[str, Any] | None = None
@@ -40,12 +44,19 @@ def load(data: bytes | None, path: str) -> State:
             f"{path} was written by a later version of hepto (schema {schema}, known: {SCHEMA})",
             "boot that version again, or start on an empty data directory",
         )
-    clock, machine_id, gossip = value.get("clock"), value.get("machine_id"), value.get("gossip")
+    machine_id, gossip = value.get("machine_id"), value.get("gossip")
     return State(
-        float(clock) if isinstance(clock, int | float) and not isinstance(clock, bool) else None,
+        _instant(value.get("clock")),
+        _instant(value.get("handshake")),
         machine_id if isinstance(machine_id, str) else "",
         gossip=gossip if isinstance(gossip, dict) else None,
     )
+
+
+def _instant(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < LATEST else None
 
 
 def _read(data: bytes | None) -> dict[str, Any]:

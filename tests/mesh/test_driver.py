@@ -138,6 +138,33 @@ def test_a_renewed_key_is_kept_and_used(tmp_path: Path) -> None:
     assert renewed != before
 
 
+def test_the_newest_handshake_is_that_of_the_key_in_use(tmp_path: Path) -> None:
+    """The kernel keeps the date of a peer's last handshake when the device gets another key."""
+    tunnel = FakeTunnel()
+    tunnel.answering = True
+
+    async def story() -> None:
+        driver = MeshDriver(str(tmp_path), tunnel)
+        driver.apply(MESH)
+        driver.wish(PEERS, frozenset())
+        async with running(driver):
+            await until(lambda: len(tunnel.peers) == 2)
+            assert driver.handshake is None
+            driver.wish((*PEERS, peer("node3", place(3))), frozenset())
+            await until(lambda: len(tunnel.peers) == 3)
+            driver._look(routes=False)
+            assert driver.handshake == max(item.handshake for item in tunnel.peers.values())
+            tunnel.answering = False
+            driver.renew_key()
+            assert driver.handshake is None
+            assert not tunnel.peers
+            await until(lambda: len(tunnel.peers) == 3)
+            driver._look(routes=False)
+            assert driver.handshake is None
+
+    asyncio.run(story())
+
+
 def test_an_interface_that_somebody_removed_is_made_again_with_its_peers(tmp_path: Path) -> None:
     tunnel = FakeTunnel()
 
