@@ -7,7 +7,7 @@ the counts hold no more names than `MOST_REASONS`.
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 from typing import Final, NoReturn
 
 from hepto.api.relay import Relay
@@ -29,6 +29,8 @@ class Settings:
     certificate: str
     """The file of profile node-api: certificate and key."""
     host: str = "::"
+    mesh: IPv6Network | None = None
+    """Of the nodes' addresses on the mesh, for the doors that open to them only."""
     seconds: float = http_server.SECONDS
 
 
@@ -48,7 +50,7 @@ class ApiServer:
         self._log = Log("api")
         self._server = HttpServer(
             Certificate(settings.certificate).current,
-            router(doors, self.count),
+            router(doors, self.count, settings.mesh),
             Admission(is_member, BOUNDS),
             refused=self._closed,
             plain=relay,

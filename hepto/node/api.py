@@ -54,7 +54,8 @@ class NodeApi:
     async def run(self, doors: dict[str, Door]) -> None:
         """Serve until cancelled; a port that is taken is named, and tried again."""
         relay = Relay(self._proof, self._find_here if JOIN in doors else self.find)
-        self._server = ApiServer(Settings(self._node.config.api_port, self._certificate), doors, self._is_member, relay)
+        settings = Settings(self._node.config.api_port, self._certificate, mesh=self._node.plan.nodes)
+        self._server = ApiServer(settings, doors, self._is_member, relay)
         while True:
             try:
                 await self._server.run(lambda _port: self._board.solved(PROBLEM))

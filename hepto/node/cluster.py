@@ -19,7 +19,7 @@ from hepto.api import client
 from hepto.api.client import Candidate
 from hepto.api.operators import Operators
 from hepto.api.relay import MASTER, There
-from hepto.api.routes import OPERATOR, Door
+from hepto.api.routes import OPERATOR, TIME, Door
 from hepto.api.signing import Signing
 from hepto.clock.model import Handshake
 from hepto.edge import names
@@ -29,15 +29,17 @@ from hepto.gossip import store
 from hepto.log import Log
 from hepto.mesh import driver as mesh
 from hepto.mesh.driver import MeshDriver
+from hepto.mesh.model import State as PeerState
 from hepto.mesh.plan import INTERFACE
 from hepto.net.model import View
-from hepto.node import desired, keys
+from hepto.node import desired, keys, peertime
 from hepto.node.api import NodeApi, Proof
 from hepto.node.applicant import Applicant
 from hepto.node.board import Board
 from hepto.node.desired import Identity
 from hepto.node.founder import Founder
 from hepto.node.orders import ClusterOrders, NodeOrders
+from hepto.node.peertime import PeerTimes
 from hepto.node.roster import Roster, claims_control_plane
 from hepto.node.rotation import Rotation
 from hepto.node.standing import Standing
@@ -202,6 +204,7 @@ class Cluster:
             await self._enrolled.wait()
             group.create_task(self._mesh.run(self._look_at_mesh))
             group.create_task(self._api.run(self._doors()))
+            group.create_task(PeerTimes(self._clock, self._up, self._place, self._asker).run())
 
     def _look_at_mesh(self) -> None:
         self._board.learn(peers=self._mesh.view())
@@ -289,6 +292,16 @@ class Cluster:
         found = self._api.find(MASTER)
         return found if isinstance(found, tuple) else ()
 
+    def _up(self) -> tuple[str, ...]:
+        return tuple(peer.name for peer in self._mesh.view().peers if peer.state is PeerState.UP)
+
+    def _place(self, name: str) -> Candidate | None:
+        """Where a peer's API is on the mesh."""
+        found = self._api.find(name)
+        places = found if isinstance(found, tuple) else ()
+        inside = (Candidate(place.address, place.port) for place in places if place.address in self._node.plan.nodes)
+        return next(inside, None)
+
     def _is_master(self, name: str) -> bool:
         known = self._roster.enrolled.get(name)
         return known is not None and known.grant.role.has_control_plane and not self._roster.is_revoked(known.grant)
@@ -296,9 +309,9 @@ class Cluster:
     # --- what is served
 
     def _doors(self) -> dict[str, Door]:
-        """Operators everywhere, joins and renewals where the CA's key is."""
+        """Operators and the time everywhere, joins and renewals where the CA's key is."""
         handlers = self._orders.handlers()
-        doors: dict[str, Door] = {}
+        doors: dict[str, Door] = {TIME: peertime.door(self._clock.answer)}
         if isinstance(self._enrolment, Founder):
             self._signing = self._sign()
             handlers |= ClusterOrders(self._board, self._node, self._signing, self._rotate).handlers()
