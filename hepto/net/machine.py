@@ -265,6 +265,7 @@ class NetworkMachine:
                 resolvers=resolvers,
                 search=self._settings.search or tuple(ear.search if ear else ())[:MAX_SEARCH],
                 nat64=next(iter(ear.nat64), None) if ear else None,
+                heard=ear is not None and bool(ear.heard),
                 warnings=warnings,
             )
         self.view = view

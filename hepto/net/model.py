@@ -136,6 +136,8 @@ class View:
     """For resolv.conf, link-local ones with their scope. None: not known yet, so change nothing."""
     search: tuple[str, ...] = ()
     nat64: IPv6Network | None = None
+    heard: bool = False
+    """A router has advertised: what it may advertise and is not here is not there."""
     missing: Missing | None = None
     since: float = 0.0
     """When `missing` became what it is."""

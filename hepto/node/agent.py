@@ -212,7 +212,7 @@ class Agent:
 
     def _settle(self, node: Identity, cluster: Cluster, control_plane: ControlPlane, group: asyncio.TaskGroup) -> None:
         assert self._board.facts.network is not None, "waited for"
-        network = desired.recall(self._board.facts.network, files.read(RESOLV_CONF))
+        network = desired.recall(node, self._board.facts.network, files.read(RESOLV_CONF))
         plan = desired.base(node, network)
         parameters = None
         master = cluster.settle(network, _wall())

@@ -4,9 +4,10 @@ A fact that is unknown leaves out what depends on it, and what is left out is no
 planned as absent): so a missing router or a restarted agent changes nothing that runs.
 """
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, replace
-from ipaddress import IPv6Address
+from ipaddress import IPv6Address, IPv6Network
 
 from hepto.address import AddressPlan
 from hepto.clock import chrony
@@ -22,6 +23,8 @@ from hepto.values import Anchor
 from init.contract import paths
 
 NO_KUBERNETES = "no-kube"
+NAT64_MARK = "# NAT64"
+"""In resolv.conf, with the prefix behind it."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +119,7 @@ def base(identity: Identity, network: View) -> KubePlan:
     directories = [Directory(paths.ETC, 0o755)]
     services = {}
     if network.resolvers is not None:
-        files.append(_etc("resolv.conf", resolv_conf(network.resolvers, network.search)))
+        files.append(_etc("resolv.conf", resolv_conf(identity, network)))
     if network.interface and network.missing is None:
         rendered = chrony.configuration(identity.config.ntp, identity.directory)
         files.append(File(chrony.CONFIGURATION, rendered))
@@ -125,24 +128,42 @@ def base(identity: Identity, network: View) -> KubePlan:
     return KubePlan(tuple(directories), tuple(files), (), services)
 
 
-def resolv_conf(resolvers: tuple[str, ...], search: tuple[str, ...]) -> str:
-    """resolv.conf(5)."""
-    lines = [f"search {' '.join(search)}"] if search else []
-    lines += [f"nameserver {resolver}" for resolver in resolvers]
+def resolv_conf(identity: Identity, network: View) -> str:
+    """resolv.conf(5).
+
+    With NAT64 the cluster DNS on this node comes first: it makes IPv6 addresses, which images are pulled from. Before
+    it answers the kernel refuses for it at once, and the next one is asked.
+    """
+    lines = [f"search {' '.join(network.search)}"] if network.search else []
+    if network.nat64 is not None:
+        lines.append(f"{NAT64_MARK} {network.nat64}")
+        if identity.runs_kubernetes and identity.config.role.has_pods:
+            lines.append(f"nameserver {identity.address}")
+    lines += [f"nameserver {resolver}" for resolver in network.resolvers or ()]
     return "".join(f"{line}\n" for line in lines)
 
 
-def recall(network: View, written: bytes | None) -> View:
-    """The network with the resolvers that are `written` in resolv.conf, as long as no router has named any.
+def recall(identity: Identity, network: View, written: bytes | None) -> View:
+    """The network with what is `written` in resolv.conf, as long as no router has said anything.
 
     So a restarted agent renders what runs already, and not something else for the second until a router answers.
     """
-    if network.resolvers is not None or written is None:
-        return network
-    words = [line.split() for line in written.decode(errors="replace").splitlines()]
+    words = [line.split() for line in (written or b"").decode(errors="replace").splitlines()]
+    if not network.heard and network.nat64 is None:
+        network = replace(network, nat64=_nat64(words))
     resolvers = tuple(line[1] for line in words if len(line) == 2 and line[0] == "nameserver")
+    resolvers = tuple(resolver for resolver in resolvers if resolver != str(identity.address))
+    if network.resolvers is not None or not resolvers:
+        return network
     search = next((tuple(line[1:]) for line in words if line and line[0] == "search"), ())
-    return replace(network, resolvers=resolvers, search=network.search or search) if resolvers else network
+    return replace(network, resolvers=resolvers, search=network.search or search)
+
+
+def _nat64(words: list[list[str]]) -> IPv6Network | None:
+    mark = NAT64_MARK.split()
+    with contextlib.suppress(ValueError):
+        return next((IPv6Network(line[-1]) for line in words if line[:-1] == mark), None)
+    return None
 
 
 def kube_parameters(
@@ -161,10 +182,14 @@ def kube_parameters(
         masters=(identity.plan.node(master),),
         resolvers=network.resolvers or (),
         search=network.search,
+        nat64=network.nat64,
         mtu=mesh_interface(identity, network).mtu,
         cni=kube.Cni(config.cni),
         proxy=kube.Proxy(config.proxy),
         mirrors=tuple(kube.Mirror(mirror.host, mirror.url) for mirror in config.registry_mirrors),
+        credentials=tuple(
+            kube.Credential(login.host, login.user, login.password) for login in config.registry_credentials
+        ),
         images_digest=images_digest,
         memory=memory,
     )

@@ -113,6 +113,7 @@ def test_from_nothing_to_complete_naming_each_step_that_is_missing() -> None:
     assert view.resolvers == ("fe80::53%eth0", "2001:db8::53")
     assert view.search == ("lab.internal",)
     assert view.nat64 == IPv6Network("64:ff9b::/96")
+    assert view.heard
 
 
 def test_variables_are_set_before_an_interface_is_turned_on() -> None:
@@ -208,6 +209,7 @@ def test_a_restarted_agent_takes_the_interface_with_the_default_route() -> None:
     assert story.machine.view.interface == "eth1"
     assert story.machine.view.missing is None
     assert story.machine.view.resolvers is None, "unknown: what was written before is to be left alone"
+    assert not story.machine.view.heard
     assert Solicit(3, "eth1") in effects
 
 

@@ -1,11 +1,13 @@
 from dataclasses import replace
+from ipaddress import IPv6Network
 
 import pytest
 
 from hepto.clock import chrony
-from hepto.kube.parameters import Cni, Proxy
+from hepto.kube.parameters import Cni, Credential, Proxy
 from hepto.net.model import Missing, View
 from hepto.node import desired
+from hepto.values import Secret
 from init.contract.status import Reason
 from tests.node.facts import NETWORK, config, identity
 
@@ -34,14 +36,60 @@ def test_unknown_resolvers_leave_the_file_alone(network: View) -> None:
     assert not any("resolv.conf" in path for path in (*(file.path for file in plan.files), *plan.absent))
 
 
-def test_what_was_written_is_recalled_until_a_router_has_spoken() -> None:
-    written = texts(NETWORK)["resolv.conf"].encode()
-    unknown = replace(NETWORK, resolvers=None, search=())
+NAT64 = replace(NETWORK, nat64=IPv6Network("64:ff9b::/96"))
+FIRST = f"nameserver {identity().address}\n"
 
-    assert desired.recall(unknown, written) == NETWORK
-    assert desired.recall(NETWORK, b"nameserver ::1\n") == NETWORK
-    assert desired.recall(unknown, None) == unknown
-    assert desired.recall(unknown, b"") == unknown
+
+def test_with_nat64_the_cluster_dns_of_the_node_is_asked_first() -> None:
+    """It makes addresses that the network's resolvers may not make; without pods there is none."""
+    expected = "nameserver fe80::53%eth0\nnameserver 2001:db8::53\n"
+    head = "search lab.internal\n# NAT64 64:ff9b::/96\n"
+
+    assert texts(NAT64)["resolv.conf"] == head + FIRST + expected
+    assert texts(NAT64, role="master")["resolv.conf"] == head + expected
+    assert texts(NAT64, debug="no-kube")["resolv.conf"] == head + expected
+
+
+def test_cluster_dns_itself_never_asks_the_node_s_cluster_dns() -> None:
+    written = texts(NAT64)["resolv.conf"].encode()
+    parameters = desired.kube_parameters(
+        identity(), desired.recall(identity(), replace(NAT64, resolvers=None, nat64=None), written), "one", "", None
+    )
+
+    assert parameters is not None
+    assert parameters.resolvers == NETWORK.resolvers
+    assert parameters.nat64 == NAT64.nat64
+
+
+@pytest.mark.parametrize("network", [NETWORK, NAT64])
+def test_what_was_written_is_recalled_until_a_router_has_spoken(network: View) -> None:
+    who, written = identity(), texts(network)["resolv.conf"].encode()
+    unknown = replace(network, resolvers=None, search=(), nat64=None)
+
+    assert desired.recall(who, unknown, written) == network
+    assert desired.recall(who, network, b"nameserver ::1\n") == network
+    assert desired.recall(who, unknown, None) == unknown
+    assert desired.recall(who, unknown, b"") == unknown
+    assert desired.recall(who, unknown, FIRST.encode() + b"# NAT64 nonsense\n") == unknown
+
+
+def test_a_prefix_that_routers_advertise_no_longer_is_forgotten() -> None:
+    """Resolvers that were configured are known before any router has spoken, the prefix is not."""
+    written = texts(NAT64)["resolv.conf"].encode()
+
+    assert desired.recall(identity(), NETWORK, written) == NAT64
+    assert desired.recall(identity(), replace(NETWORK, heard=True), written) == replace(NETWORK, heard=True)
+
+
+def test_credentials_for_registries_reach_containerd() -> None:
+    who = identity(registry_credentials="mirror.example:5000=me:secret,ghcr.io=you:other")
+    parameters = desired.kube_parameters(who, NETWORK, "one", "", None)
+
+    assert parameters is not None
+    assert parameters.credentials == (
+        Credential("mirror.example:5000", "me", Secret(b"secret")),
+        Credential("ghcr.io", "you", Secret(b"other")),
+    )
 
 
 def test_the_clock_s_service_comes_with_the_network() -> None:
