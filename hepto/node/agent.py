@@ -25,7 +25,7 @@ from hepto.kube.plan import plan as kube_plan
 from hepto.log import Log
 from hepto.net.driver import NetworkDriver
 from hepto.net.model import View
-from hepto.node import answers, desired, identity, status, writer
+from hepto.node import answers, desired, identity, image_pulls, status, writer
 from hepto.node.board import Board
 from hepto.node.cluster import Cluster
 from hepto.node.control_plane import ControlPlane
@@ -205,7 +205,8 @@ class Agent:
                 board.problem("plan", Reason.CERTIFICATE, "", error.what, error.hint)
             except OSError as error:
                 board.problem("plan", Reason.PHASE, "agent", str(error), "it is tried again")
-            pause = RETRY_SECONDS if board.facts.problems else cluster.pause(_wall())
+            trouble = board.facts.problems.keys() - {image_pulls.PROBLEM}  # the plan can do nothing about those
+            pause = RETRY_SECONDS if trouble else cluster.pause(_wall())
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await board.work.wait()

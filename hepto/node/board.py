@@ -9,7 +9,7 @@ from hepto.edge.pump import now
 from hepto.log import Log
 from hepto.node import status
 from hepto.node.facts import Facts, Problem
-from init.contract.status import Reason
+from init.contract.status import Reason, State
 
 
 class Board:
@@ -38,6 +38,11 @@ class Board:
             await future
         finally:
             self._waiting.discard(future)
+
+    async def service_ready(self, name: str) -> None:
+        """Wait until PID 1 says that this service is."""
+        while (found := (self.facts.services or {}).get(name)) is None or found.state is not State.READY:
+            await self.changed()
 
     def learn(self, **changes: Any) -> None:  # names and types are those of Facts
         """Take in facts."""

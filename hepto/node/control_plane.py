@@ -11,11 +11,12 @@ from functools import partial
 
 from hepto.edge.pump import pause
 from hepto.kube import driver as kube
-from hepto.kube import health, objects
+from hepto.kube import health, objects, pulls
 from hepto.kube.health import Health
 from hepto.kube.objects import NodeFacts, Object
 from hepto.kube.parameters import KubeParameters
 from hepto.log import Log
+from hepto.node import image_pulls
 from hepto.node.board import Board
 from hepto.node.facts import Ready
 from hepto.node.probes import Watch
@@ -59,6 +60,7 @@ class ControlPlane:
             group.create_task(self._keep_objects(parameters))
         if parameters.worker:
             group.create_task(self._watch_node(parameters))
+            group.create_task(image_pulls.watch(self._board, pulls.probe(parameters)))
 
     def _process(self, service: str) -> tuple[int | None, int] | None:
         """Which process of a service runs: its pid and how many times it was started; None for none."""
@@ -80,7 +82,7 @@ class ControlPlane:
         """Of the cluster, and of every node that runs pods: a kubelet finds its Node object made when it comes."""
         applied: dict[str, Object] = {}
         while True:
-            await self._until_ready(API_SERVER)
+            await self._board.service_ready(API_SERVER)
             wanted = {item.path: item for item in self._objects(parameters)}
             gone = [Object(path, {}) for path, item in applied.items() if path not in wanted and item.body]
             missing = tuple(item for item in (*wanted.values(), *gone) if applied.get(item.path) != item)
@@ -113,7 +115,7 @@ class ControlPlane:
         before: Ready | None = None
         unanswered = 0
         while True:
-            await self._until_ready(KUBELET)
+            await self._board.service_ready(KUBELET)
             answer = await asker.node_ready(probe)
             unanswered = 0 if answer.ready or answer.reason is Reason.NODE else unanswered + 1
             if before is not None and 0 < unanswered < health.FAILURES:
@@ -123,10 +125,3 @@ class ControlPlane:
                 before = Ready(answer.ready, since, answer.what)
                 self._board.learn(node_object=before)
             await pause(health.READY_INTERVAL if answer.ready else NODE_INTERVAL)
-
-    async def _until_ready(self, service: str) -> None:
-        while True:
-            found = (self._board.facts.services or {}).get(service)
-            if found is not None and found.state is State.READY:
-                return
-            await self._board.changed()

@@ -1,7 +1,10 @@
 import asyncio
 
+import pytest
+
 from hepto.node.board import Board
-from init.contract.status import Reason
+from init.contract.status import Reason, State
+from tests.node.facts import service
 
 
 def test_a_problem_keeps_its_time_while_it_is_the_same() -> None:
@@ -50,3 +53,18 @@ def test_a_service_is_planned_since_its_file_was_first_written() -> None:
     assert board.facts.planned is not None
     assert board.facts.planned["etcd"] == first["etcd"]
     assert set(board.facts.planned) == {"etcd", "kubelet"}
+
+
+@pytest.mark.parametrize("before", [None, {}, {"kubelet": service(State.UP)}])
+def test_a_service_is_waited_for_until_pid_1_says_that_it_is_ready(before: dict[str, object] | None) -> None:
+    async def story() -> None:
+        board = Board()
+        board.learn(services=before)
+        waiting = asyncio.ensure_future(board.service_ready("kubelet"))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        board.learn(services={"kubelet": service(State.READY)})
+        async with asyncio.timeout(10):
+            await waiting
+
+    asyncio.run(story())
