@@ -9,6 +9,10 @@ import shutil
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("hepto", deadline=None)  # a timing is never a test
+settings.load_profile("hepto")
 
 # Reason of the skip -> when it is honest.
 EXPECTED_SKIPS: dict[str, bool] = {

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 ANSWER_SECONDS = 5.0
 MOST_BYTES = 16 << 20
+MOST_REASONS = 4
+"""For which others were refused are named in the table; --json has all."""
+CLOCKS = {
+    "floor": "floor: later than the image's build and the last saved time, more is not known",
+    "plausible": "plausible: the machine's own, nobody else has told the time yet",
+    "peers": "peers: as the cluster has it, NTP has not answered",
+}
 
 
 @click.command()
@@ -137,15 +144,17 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
         ("node", f"{found['node'] or '-'} ({found['role'] or '-'})"),
         ("address", found["address"] or "-"),
         ("data", f"{found['directory'] or '-'} (on {found['data'] or 'nothing yet'})"),
-        ("clock", found["clock"]),
+        ("clock", CLOCKS.get(found["clock"], found["clock"])),
     ]
     if found["authority"]:
         rows.append(("cluster CA", found["authority"]))
     gossip = found["gossip"]
     if gossip:
         rows.append(("gossip", _gossip(gossip)))
-    if found["mesh"]["peers"]:
+    if found["mesh"]["peers"] or found["mesh"]["refused"]:
         rows.append(("mesh", _mesh(found["mesh"])))
+    if found["refused"]:
+        rows.append(("refused", _refused(found["refused"])))
     network = found["network"]
     if network:
         rows += [
@@ -173,7 +182,19 @@ def _mesh(mesh: dict[str, Any]) -> str:
     states = [peer["state"] for peer in peers]
     counts = [f"{states.count(state)} {state}" for state in ("up", "down", "unknown") if state in states]
     down = [f"{peer['name']} {peer['state']}: {peer['reason']}" for peer in peers if peer["state"] == "down"]
-    return "; ".join([", ".join(counts), *down, *(f"{name} refused: {why}" for name, why in mesh["refused"].items())])
+    refused = [f"{name} refused: {why}" for name, why in mesh["refused"].items()]
+    return "; ".join([", ".join(counts) or "no peer", *down, *refused])
+
+
+def _refused(refused: dict[str, dict[str, int]]) -> str:
+    """How many of each kind, the most frequent reasons first."""
+    kinds = []
+    for what, counts in refused.items():
+        most = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        reasons = [f"{count} {reason}" for reason, count in most[:MOST_REASONS]]
+        rest = sum(count for _, count in most[MOST_REASONS:])
+        kinds.append(f"{what}: {', '.join([*reasons, *([f'{rest} others'] if rest else [])])}")
+    return "; ".join(kinds)
 
 
 def _why(service: dict[str, Any]) -> str:

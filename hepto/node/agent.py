@@ -72,8 +72,10 @@ class Agent:
             self._save_all()
 
     def _answer(self) -> dict[str, Any]:
-        gossip = self._cluster.gossip if self._cluster is not None else None
-        return status.answer(self._board.status, self._board.now(), gossip)
+        found, cluster = self._board.status, self._cluster
+        if cluster is None:
+            return status.answer(found, self._board.now())
+        return status.answer(found, self._board.now(), cluster.gossip, cluster.refused)
 
     async def _listen(self) -> None:
         stream = Stream(_boot_file)

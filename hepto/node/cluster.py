@@ -91,6 +91,7 @@ class Cluster:
         self._api = NodeApi(board, node, self._roster, self._proof, f"{node.directory}/pki/node-api.pem")
         self._rotation = Rotation(self._keyring(), monotonic())
         self._signing: Signing | None = None
+        self._times = PeerTimes(clock, self._up, self._place, self._asker)
         self._membership: Membership | None = None
         self._enrolment: Founder | Applicant | None = None
         self._enrolled = asyncio.Event()
@@ -104,6 +105,11 @@ class Cluster:
     def operators(self) -> tuple[str, ...]:
         """Fingerprints of the operators' keys, as `hepto.admin` of this node names them."""
         return tuple(sshsig.fingerprint(sshsig.public_key(text)) for text in self._node.config.admin)
+
+    @property
+    def refused(self) -> dict[str, dict[str, int]]:
+        """What others sent and was not taken, by kind and reason: grants, calls of the API, peers' times."""
+        return {"grants": dict(self._roster.refused), "calls": self._api.refused, "times": dict(self._times.refused)}
 
     def mint(self) -> bytes:
         """A `system:masters` certificate with its key, for minutes and in memory only (masters)."""
@@ -204,7 +210,7 @@ class Cluster:
             await self._enrolled.wait()
             group.create_task(self._mesh.run(self._look_at_mesh))
             group.create_task(self._api.run(self._doors()))
-            group.create_task(PeerTimes(self._clock, self._up, self._place, self._asker).run())
+            group.create_task(self._times.run())
 
     def _look_at_mesh(self) -> None:
         self._board.learn(peers=self._mesh.view())

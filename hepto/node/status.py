@@ -155,10 +155,15 @@ def _waits_for_service(found: ServiceStatus) -> bool:
     return found.state is State.WAITING and found.waits_for is not None and found.waits_for.reason is Reason.SERVICE
 
 
-def answer(found: Status, now: float, gossip: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def answer(
+    found: Status,
+    now: float,
+    gossip: Mapping[str, Any] | None = None,
+    refused: Mapping[str, Mapping[str, int]] | None = None,
+) -> dict[str, Any]:
     """The status as plain JSON types, for `hepto status --json` and the agent's socket.
 
-    `gossip` is `membership.summary`, None before it has begun.
+    `gossip` is `membership.summary`, None before it has begun; `refused` is `cluster.refused`.
     """
     facts = found.facts
     network = facts.network
@@ -195,6 +200,7 @@ def answer(found: Status, now: float, gossip: Mapping[str, Any] | None = None) -
         },
         "gossip": gossip,
         "mesh": _plain_mesh(facts.peers),
+        "refused": {what: dict(counts) for what, counts in (refused or {}).items() if counts},
         "workers": sorted(facts.workers),
         "node_object": None if facts.node_object is None else asdict(facts.node_object),
     }

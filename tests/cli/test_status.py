@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from ipaddress import IPv6Network
 from pathlib import Path
 
 import click.testing
@@ -11,11 +12,13 @@ import pytest
 
 from hepto.cli import status
 from hepto.errors import ExitCode, UserError
+from hepto.mesh.model import View
+from hepto.node.facts import Clock
 from hepto.node.status import answer
 from hepto.node.status import status as status_of
 from init.contract import durable
 from init.contract.status import PhaseState, PhaseStatus, State, encode
-from tests.node.facts import DONE, running, service
+from tests.node.facts import DONE, NETWORK, running, service
 
 
 @contextmanager
@@ -95,3 +98,34 @@ def test_a_person_sees_what_is_waited_for_and_every_service() -> None:
     assert any(line.split()[:2] == ["kubelet", "waiting"] and line.endswith("waits for service etcd") for line in lines)
     assert any(line.split()[:2] == ["modules", "failed"] for line in lines)
     assert any("eth0 2001:db8:1::5 mtu 1500" in line for line in lines)
+
+
+def test_the_clock_s_word_is_explained_and_the_nat64_prefix_shown() -> None:
+    facts = replace(running(), clock=Clock.PEERS, network=replace(NETWORK, nat64=IPv6Network("64:ff9b::/96")))
+    lines = shown(answer(status_of(facts), 130.0)).splitlines()
+
+    assert any(line.startswith("clock") and "peers: as the cluster has it" in line for line in lines)
+    assert any(line.split() == ["NAT64", "64:ff9b::/96"] for line in lines)
+
+
+@pytest.mark.parametrize("clock", [clock for clock in Clock if clock not in (Clock.UNKNOWN, Clock.SYNCHRONISED)])
+def test_every_word_that_needs_it_is_explained(clock: Clock) -> None:
+    assert status.CLOCKS[clock].startswith(f"{clock}: ")
+
+
+def test_what_was_refused_is_one_short_line_and_is_not_there_without() -> None:
+    calls = {f"reason-{number}": number for number in range(1, 8)}
+    refused = {"grants": {"bad-signature": 3}, "calls": calls, "times": {}}
+    found = answer(status_of(running()), 130.0, None, refused)
+    lines = [line for line in shown(found).splitlines() if line.startswith("refused")]
+
+    assert found["refused"] == {"grants": {"bad-signature": 3}, "calls": calls}
+    expected = "grants: 3 bad-signature; calls: 7 reason-7, 6 reason-6, 5 reason-5, 4 reason-4, 6 others"
+    assert [line.removeprefix("refused").strip() for line in lines] == [expected]
+    assert "refused" not in shown(answer(status_of(running()), 130.0))
+
+
+def test_a_peer_that_was_refused_is_named_even_if_there_is_no_other() -> None:
+    facts = replace(running(), peers=View(refused=(("two", "key-taken"),)))
+
+    assert "no peer; two refused: key-taken" in shown(answer(status_of(facts), 130.0))

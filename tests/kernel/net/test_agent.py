@@ -110,7 +110,9 @@ def test_from_the_command_line_to_service_files_and_again_without_a_change() -> 
         assert (found["node"], found["cluster"], found["role"], found["clock"]) == ("one", "demo", "full", "plausible")
         assert found["network"]["interface"] == "u0"
         assert found["line"].startswith("waiting for service chrony")
-        assert Path(paths.ETC, "resolv.conf").read_text().startswith("search lab.internal\nnameserver fe80::1%u0\n")
+        # The router advertises NAT64: image pulls ask cluster DNS, which makes addresses of it.
+        first = ["search lab.internal", f"nameserver {found['address']}", "nameserver fe80::1%u0"]
+        assert Path(paths.ETC, "resolv.conf").read_text().splitlines()[:3] == first
         assert socket.gethostname() == "one"
 
     run(first)
