@@ -1,18 +1,21 @@
 """One node's agent in namespaces of its own, beside a PID 1 that is a fake.
 
-Its arguments are LINE, the kernel command line, and KEY. For each line on standard input one line comes back: `status`
-(the agent's answer), `services`, `wished` (the peers that the mesh was to have), `read PATH` (text of a file). End of
-input ends it.
+Its arguments are LINE, the kernel command line, KEY, and what the machine's clock shows (Unix seconds), if not the
+time. For each line on standard input one line comes back: `status` (the agent's answer), `services`, `wished` (the
+peers that the mesh was to have), `read PATH` (text of a file), `clock`. End of input ends it.
 """
 
 import asyncio
 import json
 import sys
+import time
+from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from hepto.mesh.driver import MeshDriver
 from hepto.mesh.model import Peer
+from hepto.node import agent, api, applicant, cluster
 from hepto.node.agent import Agent
 from hepto.node.supervisor import Supervisor
 from init.contract import paths
@@ -33,6 +36,28 @@ def no_wireguard() -> None:
     MeshDriver.wish = wish  # type: ignore[method-assign]
 
 
+class Wall(datetime):
+    """Tells the time by `time.time`, which can be another one than the machine's."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        return cls.fromtimestamp(time.time(), tz)
+
+
+def another_clock(shown: float) -> None:
+    """The agent's parts see a clock of their own, which shows this now and can be set: tests leave the host's alone."""
+    true = time.time
+    ahead = [shown - true()]
+
+    def settime(_: int, to: float) -> None:
+        ahead.append(to - true())
+
+    time.time = lambda: true() + ahead[-1]
+    time.clock_settime = settime
+    for module in (agent, api, applicant, cluster):
+        vars(module)["datetime"] = Wall
+
+
 def answer(line: str) -> Any:
     verb, _, rest = line.strip().partition(" ")
     match verb:
@@ -40,6 +65,8 @@ def answer(line: str) -> Any:
             return single.answer()
         case "services":
             return sorted(single.services())
+        case "clock":
+            return time.time()
         case "wished":
             return WISHED
         case "read":
@@ -53,7 +80,7 @@ async def serve() -> None:
     Path(paths.INIT_SOCKET).unlink(missing_ok=True)
     async with FakeSupervisor(paths.INIT_SOCKET) as fake:
         await single.phases(fake)
-        agent = asyncio.create_task(Agent(Supervisor(), single.IMAGE).run())
+        running = asyncio.create_task(Agent(Supervisor(), single.IMAGE).run())
         print(json.dumps("begun"), flush=True)
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             try:
@@ -61,15 +88,17 @@ async def serve() -> None:
             except OSError as error:
                 found = {"error": str(error)}
             print(json.dumps(found), flush=True)
-            if agent.done():
-                agent.result()
-        agent.cancel()
-        await asyncio.gather(agent, return_exceptions=True)
+            if running.done():
+                running.result()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def main() -> None:
     single.machine(sys.argv[1], sys.argv[2])
     no_wireguard()
+    if len(sys.argv) > 3:
+        another_clock(float(sys.argv[3]))
     asyncio.run(serve())
 
 

@@ -3,22 +3,26 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, Self
 
+from hepto.address import AddressPlan
 from tests.kernel.net.test_underlay import ADVERTISEMENT
 from tests.kernel.net.world import PATIENCE, ROOT, helper, ip, isolated, settle
 from tests.vm.harness import eventually
 
 KEY = "11" * 32
+DAY = 86400.0
+STRANGER = "2001:db8:77::5"
 WORKER = {"node-api", "kubelet-client", "kubelet-server", "kube-proxy", "coredns"}
 
 
 class Member:
     """One node's agent in its own process and namespaces; `line` is its kernel command line."""
 
-    def __init__(self, name: str, line: str, key: str = KEY):
+    def __init__(self, name: str, line: str, key: str = KEY, clock: float | None = None):
         argv = [
             "nsenter",
             f"--net=/run/netns/{name}",
@@ -32,7 +36,7 @@ class Member:
         ]
         self.name = name
         self.process = subprocess.Popen(
-            [*argv, "tests.kernel.net.member", line, key],
+            [*argv, "tests.kernel.net.member", line, key, *([] if clock is None else [str(clock)])],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -101,6 +105,12 @@ def line(name: str, role: str, *more: str) -> str:
     return " ".join([*words, *more])
 
 
+def asked_for_its_time(address: object, inside: str) -> str:
+    """What the node there answers to whoever asks from `inside`."""
+    argv = ["ip", "netns", "exec", inside, sys.executable, "-m", "tests.kernel.net.caller", str(address)]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def enrolled(found: dict[str, Any]) -> bool:
     return bool(found.get("authority")) and not found["waits"]
 
@@ -158,3 +168,46 @@ def test_who_may_not_be_in_is_told_why_and_changes_nothing() -> None:
         refusal(twin, "master", "one is another machine's name", "hepto node replace one")
         assert one.ask("read /var/lib/hepto/demo/one/pki/register.json") == register
         assert wished(one) == []
+
+
+@isolated
+def test_a_node_whose_clock_is_at_1970_joins_and_has_the_time() -> None:
+    with bridge("one", "two"), ExitStack() as stack:
+        one = stack.enter_context(Member("one", line("one", "full")))
+        found = one.until(lambda found: found["network"] and found["network"]["addresses"], "has an address")
+        anchor = f"hepto.anchor=[{found['network']['addresses'][0]}]"
+        two = stack.enter_context(Member("two", line("two", "node", anchor), clock=5.0))
+        joined = two.until(lambda found: found["authority"], "has joined")
+
+        assert joined["clock"] == "peers"
+        assert abs(two.ask("clock") - time.time()) < DAY
+        eventually(lambda: abs(kept_clock(two) - time.time()) < DAY, "it keeps the time")
+
+
+def kept_clock(member: Member) -> float:
+    kept: dict[str, Any] = json.loads(member.ask(f"read /var/lib/hepto/demo/{member.name}/state.json"))
+    return float(kept["clock"])
+
+
+@isolated
+def test_only_peers_on_the_mesh_are_told_the_time() -> None:
+    """A pair of veths plays wg0: behind it the firewall lets every address in that is not a pod's."""
+    plan = AddressPlan("demo")
+    with bridge("one", "two"), Member("one", line("one", "full")) as one:
+        found = one.until(lambda found: found["authority"] and found["network"]["addresses"], "has founded")
+        ip("link", "add", "wg0", "netns", "one", "type", "veth", "peer", "name", "wg0", "netns", "two")
+        for name in ("one", "two"):
+            ip("address", "add", f"{plan.node(name)}/128", "dev", "wg0", "nodad", inside=name)
+            ip("link", "set", "wg0", "up", inside=name)
+            ip("route", "add", str(plan.nodes), "dev", "wg0", inside=name)
+        settle(("one", "wg0"), ("two", "wg0"))
+
+        told = asked_for_its_time(plan.node("one"), "two")
+        assert told.startswith("200 {"), told
+        assert json.loads(told.removeprefix("200 "))["confidence"] == 0
+        ip("address", "del", f"{plan.node('two')}/128", "dev", "wg0", inside="two")
+        ip("address", "add", f"{STRANGER}/128", "dev", "wg0", "nodad", inside="two")
+        ip("route", "add", f"{STRANGER}/128", "dev", "wg0", inside="one")
+        assert asked_for_its_time(plan.node("one"), "two") == "closed the connection"
+        assert asked_for_its_time(found["network"]["addresses"][0], "router") == "closed the connection"
+        assert one.status()["refused"] == {"calls": {"not-on-the-mesh": 2}}
