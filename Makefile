@@ -9,8 +9,10 @@ PYTHON ?= python3
 IMAGE := $(BUILD)/image
 NODES ?= 1
 
-# gcc and the headers are for python-prctl, which has no wheel; mount, ip, nft and e2fsck are used by the other tiers.
-PACKAGES := ca-certificates cpio e2fsprogs gcc iproute2 libc6-dev libcap-dev mount nftables python3-dev python3-venv
+# gcc and the headers are for python-prctl, which has no wheel; ssh-keygen signs operators' orders; mount, ip, nft and
+# e2fsck are used by the other tiers.
+PACKAGES := ca-certificates cpio e2fsprogs gcc iproute2 libc6-dev libcap-dev mount nftables openssh-client python3-dev \
+    python3-venv
 
 .PHONY: help
 help:  ## this list

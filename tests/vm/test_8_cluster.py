@@ -5,6 +5,7 @@ test_7_mesh.py.
 """
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 
 from hepto.address import AddressPlan
 from hepto.lab import demo
+from tests.documentation import Where, commands, where
 from tests.vm import harness
 from tests.vm.harness import Node, Quiet, eventually
 
@@ -186,18 +188,48 @@ def test_workers_go_on_while_the_master_is_off_and_it_comes_back(nodes: Nodes) -
     assert {name: nodes[name].service_pids() for name in ("two", "three")} == before
 
 
-def order(nodes: Nodes, operator: Path, *words: str) -> Any:
-    """`hepto node …` of an operator who is in the router's network, with nothing but the two keys."""
-    one = nodes["one"]
-    key = operator.with_name("cluster.key")
-    key.write_text(one.key)
-    argv = (
-        *(sys.executable, "-m", "hepto", "node", *words, "--json", "--anchor", one.view()["address"]),
-        *("--cluster", CLUSTER, "--key", f"@{key}", "--ssh-key", str(operator), "--ca", one.status()["authority"]),
-    )
+def outside(nodes: Nodes, operator: Path, *words: str) -> str:
+    """A command of an operator who is in the router's network, with nothing but the two keys."""
+    one, home = nodes["one"], operator.parent
+    (home / "demo.key").write_text(one.key)
+    secrets = ("--ssh-key", str(operator), "--ca", one.status()["authority"])
+    argv = (sys.executable, "-m", "hepto", *words, "--cluster", CLUSTER, "--key", f"@{home / 'demo.key'}", *secrets)
     done = one.connection.run("router", *argv, timeout=120)
     assert done.status == 0, done.stderr.decode()
-    return json.loads(done.stdout)
+    return done.text
+
+
+def order(nodes: Nodes, operator: Path, *words: str) -> Any:
+    """`hepto node …`."""
+    return json.loads(outside(nodes, operator, "node", *words, "--json", "--anchor", nodes["one"].view()["address"]))
+
+
+@pytest.mark.parametrize("command", [command for command in commands() if where(command) is Where.CLUSTER])
+def test_what_the_documentation_says_from_outside_works(nodes: Nodes, operator: Path, command: str) -> None:
+    """By way of a worker, which passes on what is not for it."""
+    _, *words = shlex.split(command)
+    anchor, key = words.index("--anchor"), words.index("--key")
+    words[anchor + 1] = nodes["three"].view()["address"]
+    del words[key : key + 2]
+
+    assert outside(nodes, operator, *words).strip()
+
+
+def test_the_kubeconfig_of_an_operator_works_from_outside(nodes: Nodes, operator: Path) -> None:
+    one, path = nodes["one"], operator.parent / "kubeconfig"
+    outside(nodes, operator, "kubeconfig", "--output", str(path), "--anchor", one.view()["address"])
+    probe = (
+        "import json, ssl, sys, urllib.request, pathlib\n"
+        "path = pathlib.Path(sys.argv[1]); config = json.loads(path.read_text())\n"
+        "server = config['clusters'][0]['cluster']; pair = path.parent / config['users'][0]['user']['client-key']\n"
+        "tls = ssl.create_default_context(cafile=path.parent / server['certificate-authority'])\n"
+        "tls.check_hostname = False; tls.load_cert_chain(pair)\n"
+        "print(urllib.request.urlopen(server['server'] + '/api/v1/nodes', context=tls, timeout=60).read().decode())\n"
+    )
+    done = one.connection.run("router", sys.executable, "-c", probe, str(path), timeout=120)
+
+    assert done.status == 0, done.stderr.decode()
+    assert {item["metadata"]["name"] for item in json.loads(done.text)["items"]} == NAMES
 
 
 def test_a_node_is_replaced_by_another_machine_of_its_name(nodes: Nodes, operator: Path) -> None:
