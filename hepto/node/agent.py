@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -70,6 +69,11 @@ class Agent:
                 await self._boot(group)
         finally:
             self._save_all()
+
+    def renew(self) -> None:
+        """Have every certificate issued anew, as after its half-life."""
+        if self._cluster is not None:
+            self._cluster.renew()
 
     def _answer(self) -> dict[str, Any]:
         found, cluster = self._board.status, self._cluster
@@ -246,7 +250,7 @@ class Agent:
 def main() -> int:
     """Run the agent until PID 1 ends it."""
     _protect()
-    return asyncio.run(_until_ended(Agent(Supervisor(), image()).run))
+    return asyncio.run(_until_ended(Agent(Supervisor(), image())))
 
 
 def _protect() -> None:
@@ -260,10 +264,11 @@ def _protect() -> None:
     prctl.set_name("hepto-agent")
 
 
-async def _until_ended(run: Callable[[], Any]) -> int:
-    """SIGTERM ends it with 0; a defect anywhere ends it with a traceback."""
+async def _until_ended(agent: Agent) -> int:
+    """SIGTERM ends it with 0, SIGHUP renews all certificates; a defect anywhere ends it with a traceback."""
     loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(run())
+    task = asyncio.ensure_future(agent.run())
+    loop.add_signal_handler(signal.SIGHUP, agent.renew)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
 

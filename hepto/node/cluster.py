@@ -115,6 +115,13 @@ class Cluster:
         """A `system:masters` certificate with its key, for minutes and in memory only (masters)."""
         return self._pki.bootstrap(datetime.now(UTC)).pem()
 
+    def renew(self) -> None:
+        """Have every certificate of this node issued anew."""
+        self._pki.expire()
+        if self._enrolment is not None:
+            self._enrolment.renew()
+        self._board.work.set()
+
     def pause(self, now: datetime) -> float:
         """Seconds until `settle` wants to be called again."""
         assert self._enrolment is not None, "settled once"

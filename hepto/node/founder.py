@@ -51,6 +51,10 @@ class Founder:
         self._board.solved(CERTIFICATES)
         return True
 
+    def renew(self) -> None:
+        """Look at what is due, whatever was said of it before."""
+        self._due = None
+
     def pause(self, now: datetime) -> float:
         """Seconds until something is due."""
         return seconds_until(self._due, now)

@@ -7,7 +7,6 @@ and a few P-256 operations, milliseconds each. Nothing secret is ever logged or 
 import dataclasses
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -30,7 +29,7 @@ from hepto.pki.register import Register
 from hepto.pki.revocations import Revocations
 from hepto.pki.signer import Signer
 from hepto.pki.store import Pair
-from hepto.pki.verify import Flaw
+from hepto.pki.verify import Due, Flaw
 from hepto.values import KEY_SIZES, Secret
 from init.contract import durable
 
@@ -44,14 +43,6 @@ class ImplausibleClockError(Exception):
     """A cluster would have to be made now, and the clock is not to be trusted. The caller waits for the clock."""
 
 
-@dataclass(frozen=True)
-class Due:
-    """A certificate to issue, and why."""
-
-    profile: Profile
-    flaw: Flaw
-
-
 class Pki:
     """The keys and certificates of one node: `<data>/<cluster>/<node>/{pki,identity}`."""
 
@@ -62,6 +53,7 @@ class Pki:
         self._directory = Path(data) / "pki"
         self._identity_directory = Path(data) / "identity"
         self._pairs: dict[str, Pair] = {}
+        self._expired: set[str] = set()
 
     @property
     def locked(self) -> bool:
@@ -105,6 +97,10 @@ class Pki:
                 raise _damaged(self._path(name), "no such file")
         return self.renew(now)
 
+    def expire(self) -> None:
+        """From now on every certificate is due, until it is issued anew."""
+        self._expired = {profile.name for profile in held_by(self.subject)}
+
     def due(self, now: datetime) -> tuple[Due, ...]:
         """The certificates that have to be issued now, and why."""
         return tuple(
@@ -116,8 +112,7 @@ class Pki:
         due = self.due(now)
         for entry in due:
             pair = self._issue(entry.profile, now)
-            _write(self._path(store.pair_name(entry.profile)), pair.pem())
-            self._pairs[entry.profile.name] = pair
+            self._replace(entry.profile.name, pair)
         return due
 
     def deadline(self, now: datetime) -> datetime | None:
@@ -221,9 +216,7 @@ class Pki:
             )
         self._directory.mkdir(0o700, exist_ok=True)
         for name, certificate in enrolment.certificates.items():
-            pair = Pair(certificate, keys[name])
-            _write(self._path(store.pair_name(BY_NAME[name])), pair.pem())
-            self._pairs[name] = pair
+            self._replace(name, Pair(certificate, keys[name]))
         self._keep(store.GRANT, enrolment.grant)
         self._keep(store.MASTER, store.dump_master(enrolment.master_name, enrolment.master))
         self._keep(store.KEYRING, store.dump_keyring(enrolment.keys))
@@ -350,9 +343,16 @@ class Pki:
         issuer = self._issuer(profile.authority)
         return Pair(issue.leaf(profile, self.subject, key.public_key(), issuer, x509.random_serial_number(), now), key)
 
+    def _replace(self, name: str, pair: Pair) -> None:
+        _write(self._path(store.pair_name(BY_NAME[name])), pair.pem())
+        self._pairs[name] = pair
+        self._expired.discard(name)
+
     def _flaw(self, profile: Profile, now: datetime) -> Flaw | None:
         if not self.locked:
             return Flaw.MISSING  # what an interrupted join has left is of no use
+        if profile.name in self._expired:
+            return Flaw.ORDERED
         try:
             pair = self._pair(profile)
         except FileNotFoundError:

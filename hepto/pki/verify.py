@@ -5,6 +5,7 @@ the clock is outside its life, or when half of its life is over, counted from it
 NotBefore).
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
@@ -43,6 +44,15 @@ class Flaw(Enum):
     NOT_YET_VALID = "not yet valid"
     EXPIRED = "expired"
     HALF_LIFE = "half of its life is over"
+    ORDERED = "another one was ordered"
+
+
+@dataclass(frozen=True)
+class Due:
+    """A certificate to issue, and why."""
+
+    profile: Profile
+    flaw: Flaw
 
 
 def flaw(

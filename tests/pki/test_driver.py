@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from hepto.errors import UserError
 from hepto.pki import store
-from hepto.pki.driver import Due, ImplausibleClockError, Pki
+from hepto.pki.driver import ImplausibleClockError, Pki
 from hepto.pki.profiles import BY_NAME, DAY, held_by
-from hepto.pki.verify import Flaw
+from hepto.pki.verify import Due, Flaw
 from tests.pki.example import MASTER, NOW
 
 
@@ -169,3 +169,13 @@ def test_a_damaged_identity_is_not_replaced(pki: Pki, tmp_path: Path) -> None:
 
     assert path.read_bytes() == b"damaged"
     assert os.listdir(tmp_path / "identity") == [store.IDENTITY]
+
+
+def test_all_are_issued_anew_when_that_is_ordered_and_once(tmp_path: Path) -> None:
+    pki = Pki(str(tmp_path), MASTER)
+    pki.establish(NOW, plausible=True)
+    pki.expire()
+
+    assert {due.flaw for due in pki.due(NOW)} == {Flaw.ORDERED}
+    assert [due.profile for due in pki.renew(NOW)] == list(held_by(MASTER))
+    assert pki.due(NOW) == ()

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,64 @@ def test_a_pod_on_each_is_reached_from_each_by_address_service_and_dns(nodes: No
     assert seen["seen"].get("udp/7948")
 
 
+SERIALS = """
+import json, pathlib, sys
+from cryptography import x509
+pki = pathlib.Path(sys.argv[1])
+found = {}
+for path in pki.glob("*.pem"):
+    data = path.read_bytes()
+    if b"BEGIN CERTIFICATE" in data and not path.name.startswith(("ca.", "etcd-ca.", "front-proxy-ca.")):
+        found[path.name] = x509.load_pem_x509_certificate(data).serial_number
+print(json.dumps(found))
+"""
+SHOWN = """
+import json, socket, ssl, sys
+from cryptography import x509
+host, port = sys.argv[1:]
+tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT); tls.check_hostname = False; tls.verify_mode = ssl.CERT_NONE
+with socket.create_connection((host, int(port)), 20) as line, tls.wrap_socket(line) as secure:
+    print(json.dumps(x509.load_der_x509_certificate(secure.getpeercert(True)).serial_number))
+"""
+SHOWING = {"one": {"apiserver.pem": 6443, "kubelet-server.pem": 10250, "node-api.pem": 7947}}
+WORKERS_SHOW = {"kubelet-server.pem": 10250, "node-api.pem": 7947}
+
+
+def serials(node: Node) -> dict[str, int]:
+    """Of every leaf that the node keeps."""
+    done = node.run("/usr/bin/python3", "-I", "-c", SERIALS, f"/var/lib/hepto/{CLUSTER}/{node.name}/pki")
+    found: dict[str, int] = json.loads(done.text)
+    return found
+
+
+Serials = dict[str, int]
+"""By file."""
+
+
+def others(node: Node, before: Serials) -> Serials:
+    """The serials, all of them other ones than before."""
+    found = serials(node)
+    assert found.items().isdisjoint(before.items())
+    return found
+
+
+@pytest.fixture(scope="module")
+def renewed(nodes: Nodes) -> dict[str, tuple[Serials, Serials]]:
+    """By node: all serials before the agents were told to renew, and after. Other tests run meanwhile."""
+    found = {}
+    for name, node in nodes.items():
+        before = serials(node)
+        node.sh(f"kill -HUP {node.services()['agent']['pid']}")
+        after = eventually(partial(others, node, before), f"all certificates of {name} are new", LIMIT)
+        found[name] = (before, after)
+    return found
+
+
+def test_every_certificate_is_issued_anew_on_order(renewed: dict[str, tuple[Serials, Serials]]) -> None:
+    assert all(before.keys() == after.keys() for before, after in renewed.values())
+    assert {name: len(after) for name, (_, after) in renewed.items()} == {"one": 14, "two": 5, "three": 5}
+
+
 def pod_on(nodes: Nodes, node: str) -> demo.Pod:
     items = nodes["one"].get("pods", "-l", f"app={demo.NAME}")["items"]
     return next(pod for pod in demo.pods(items) if pod.node == node)
@@ -150,6 +209,23 @@ def test_a_pod_does_not_reach_the_api_of_any_node(nodes: Nodes) -> None:
     for node in nodes.values():
         for address in (node.mesh_address(), node.view()["address"]):
             assert "timed out" in said(address, 7947)
+
+
+def shows(one: Node, node: Node, port: int, serial: int) -> bool:
+    """A server of `node` uses the certificate with this serial."""
+    done = one.run("/usr/bin/python3", "-I", "-c", SHOWN, node.mesh_address(), str(port))
+    return int(done.text) == serial
+
+
+def test_servers_show_their_new_certificates_and_nobody_was_restarted(
+    nodes: Nodes, renewed: dict[str, tuple[Serials, Serials]]
+) -> None:
+    for name, node in nodes.items():
+        for file, port in SHOWING.get(name, WORKERS_SHOW).items():
+            look = partial(shows, nodes["one"], node, port, renewed[name][1][file])
+            eventually(look, f"{name} shows the new {file}", LIMIT)
+    test_every_service_was_started_once(nodes)
+    assert all_ready(nodes)
 
 
 def test_a_worker_is_rebooted_and_its_pod_is_back(nodes: Nodes) -> None:
