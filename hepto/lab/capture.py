@@ -1,9 +1,9 @@
 """Watches the lab's links for packets with an address of the cluster, which must never travel in clear.
 
 Run in the router's network: `hepto lab exec router -- python -m hepto.lab.capture fd2a:9751:6c35::/48 30`. It prints a
-JSON line for each packet inside the prefix (at most LINES), and at the end one with what was seen of each kind, so that
-silence can be told from deafness. It looks inside ARP's cousins too: a neighbour solicitation for a cluster address
-leaks that address.
+JSON line for each packet of a node inside the prefix (at most LINES), and every second and at the end one with what was
+seen of each kind so far, so that silence can be told from deafness. It looks inside neighbour discovery too: who asks
+for a cluster address on the link leaks that address. What the router itself sends is not seen.
 """
 
 import json
@@ -24,6 +24,7 @@ HEADER = 40
 UDP, ICMPV6 = 17, 58
 NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT = 135, 136
 LINES = 20
+SUMMARY_SECONDS = 1.0
 SNAPSHOT = 256
 """Bytes kept of a packet."""
 
@@ -84,9 +85,13 @@ def main(prefix: IPv6Network, seconds: float) -> int:
     print(json.dumps({"listening": [link.bridge for link in LINKS]}), flush=True)
     counted: Counter[str] = Counter()
     leaks = 0
-    deadline = time.monotonic() + seconds
-    while (left := deadline - time.monotonic()) > 0:
-        for ready in select.select(listening, [], [], left)[0]:
+    now = time.monotonic()
+    deadline, summary = now + seconds, now + SUMMARY_SECONDS
+    while (now := time.monotonic()) < deadline:
+        if now >= summary:
+            summary = now + SUMMARY_SECONDS
+            _summarize(leaks, counted)
+        for ready in select.select(listening, [], [], min(deadline, summary) - now)[0]:
             packet = parse(ready.recv(SNAPSHOT))
             if packet is None:
                 continue
@@ -95,8 +100,12 @@ def main(prefix: IPv6Network, seconds: float) -> int:
                 leaks += 1
                 if leaks <= LINES:
                     print(json.dumps(_plain(packet)), flush=True)
-    print(json.dumps({"leaks": leaks, "seen": dict(sorted(counted.items()))}), flush=True)
+    _summarize(leaks, counted)
     return 1 if leaks else 0
+
+
+def _summarize(leaks: int, counted: Counter[str]) -> None:
+    print(json.dumps({"leaks": leaks, "seen": dict(sorted(counted.items()))}), flush=True)
 
 
 def _plain(packet: Packet) -> dict[str, object]:

@@ -1,10 +1,16 @@
 """What the watcher of the links sees in a frame, against frames written out by hand."""
 
+import json
+import os
+import sys
 from ipaddress import IPv6Address, IPv6Network
 
 import pytest
 
+from hepto.lab import channel
 from hepto.lab.capture import Packet, parse
+from hepto.lab.client import LabClient
+from tests.lab.labs import LIMIT
 
 CLUSTER = IPv6Network("fd2a:9751:6c35::/48")
 ETHERNET = "525400000001 525400000002 86dd"
@@ -61,3 +67,34 @@ def test_what_is_cut_behind_the_header_has_neither_ports_nor_target() -> None:
     neighbour = parse(frame(58, NODE, NODE, "87000000 00000000 fd2a"))
     assert neighbour is not None
     assert neighbour.target is None
+
+
+INJECT = """
+import socket, subprocess, sys
+subprocess.run("ip link add port1 type veth peer name host1; ip link set port1 master lab0 up; ip link set host1 up",
+               shell=True, check=True)
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+    raw.bind(("host1", 0))
+    raw.send(bytes.fromhex(sys.argv[1]))
+"""
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_frame_from_one_port_to_another_is_seen_although_the_router_gets_nothing_of_it(made: LabClient) -> None:
+    leak = frame(17, NODE, UNDERLAY, "1f0c d431 0008 0000").hex()
+    watching = LabClient(made.where)
+    number = watching.request("router", (sys.executable, "-m", "hepto.lab.capture", str(CLUSTER), "3"))
+    answers = watching.answers(number, LIMIT)
+    assert b"listening" in channel.unpack(next(answers))
+
+    made.run("router", sys.executable, "-c", INJECT, leak.replace("525400000001", "525400000009"))
+    rest = list(answers)
+    watching.close()
+
+    said = b"".join(channel.unpack(answer) for answer in rest if "stream" in answer).decode().splitlines()
+    assert json.loads(said[-1])["leaks"] == 1
+    assert {"source": "fd2a:9751:6c35:100::a", "ports": [7948, 54321]}.items() <= json.loads(
+        next(line for line in said if "source" in line)
+    ).items()
+    assert rest[-1]["exit"] == 1

@@ -72,7 +72,7 @@ def all_ready(nodes: Nodes) -> bool:
 
 def test_three_nodes_are_ready_by_their_own_word_and_by_kubernetes(nodes: Nodes) -> None:
     assert {name: node.status()["ready"] for name, node in nodes.items()} == dict.fromkeys(NAMES, True)
-    eventually(lambda: all_ready(nodes), "three Ready nodes")
+    eventually(lambda: all_ready(nodes), "three Ready nodes", LIMIT)
     assert len({node.status()["authority"] for node in nodes.values()}) == 1
 
 
@@ -98,7 +98,7 @@ def test_every_service_was_started_once(nodes: Nodes) -> None:
 
 def test_a_pod_on_each_is_reached_from_each_by_address_service_and_dns(nodes: Nodes) -> None:
     """And no packet of it is seen in clear."""
-    with harness.leaks(nodes["one"].connection, CLUSTER, 5) as seen:
+    with harness.leaks(nodes["one"].connection, CLUSTER) as seen:
         found = show(nodes)
 
     assert {pod.node for pod in found} == NAMES
@@ -189,8 +189,8 @@ def test_logs_exec_and_port_forward_work_across_nodes(nodes: Nodes) -> None:
 
     assert one.kubectl("exec", pod.name, "--", "/bin/busybox", "hostname") == pod.name
     one.kubectl("exec", pod.name, "--", "/bin/busybox", "sh", "-c", "echo a word > /proc/1/fd/1")
-    eventually(lambda: "a word" in one.kubectl("logs", pod.name), "the log has it")
-    done = one.run("/bin/sh", "-c", FORWARD, "sh", kubeconfig, pod.name, timeout=120)
+    eventually(lambda: "a word" in one.kubectl("logs", pod.name), "the log has it", LIMIT)
+    done = one.run("/bin/sh", "-c", FORWARD, "sh", kubeconfig, pod.name, timeout=LIMIT)
     assert done.text == pod.name, done.stderr.decode()
 
 
