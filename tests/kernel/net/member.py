@@ -2,7 +2,8 @@
 
 Its arguments are LINE, the kernel command line, KEY, and what the machine's clock shows (Unix seconds), if not the
 time. For each line on standard input one line comes back: `status` (the agent's answer), `services`, `wished` (the
-peers that the mesh was to have), `read PATH` (text of a file), `clock`. End of input ends it.
+peers that the mesh was to have), `read PATH` (text of a file), `clock`, `forget` (the agent begins anew without
+state.json). End of input ends it.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ def no_wireguard() -> None:
 
     def wish(self: MeshDriver, peers: tuple[Peer, ...], revoked: frozenset[bytes]) -> None:
         del self
-        WISHED[:] = [{"name": peer.name, "revoked": len(revoked)} for peer in peers]
+        WISHED[:] = [{"name": peer.name, "key": peer.public_key.hex(), "revoked": len(revoked)} for peer in peers]
 
     MeshDriver.wish = wish  # type: ignore[method-assign]
 
@@ -76,13 +77,25 @@ def answer(line: str) -> Any:
 
 
 async def serve() -> None:
+    """One life of the agent after the other, each beside a PID 1 of its own."""
+    print(json.dumps("begun"), flush=True)
+    while await live():
+        for path in single.DATA.parent.glob("*/state.json"):
+            path.unlink()
+        print(json.dumps("begun"), flush=True)
+
+
+async def live() -> bool:
+    """True if it is to begin anew."""
     loop = asyncio.get_running_loop()
     Path(paths.INIT_SOCKET).unlink(missing_ok=True)
     async with FakeSupervisor(paths.INIT_SOCKET) as fake:
         await single.phases(fake)
         running = asyncio.create_task(Agent(Supervisor(), single.IMAGE).run())
-        print(json.dumps("begun"), flush=True)
+        again = False
         while line := await loop.run_in_executor(None, sys.stdin.readline):
+            if again := line == "forget\n":
+                break
             try:
                 found = await asyncio.to_thread(answer, line)
             except OSError as error:
@@ -92,6 +105,7 @@ async def serve() -> None:
                 running.result()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+    return again
 
 
 def main() -> None:

@@ -211,3 +211,32 @@ def test_only_peers_on_the_mesh_are_told_the_time() -> None:
         assert asked_for_its_time(plan.node("one"), "two") == "closed the connection"
         assert asked_for_its_time(found["network"]["addresses"][0], "router") == "closed the connection"
         assert one.status()["refused"] == {"calls": {"not-on-the-mesh": 2}}
+
+
+@isolated
+def test_a_node_that_has_lost_its_saved_time_gets_another_mesh_key_and_a_grant_for_it() -> None:
+    """A worker from its master, a master from itself, which its worker still believes."""
+
+    with bridge("one", "two"), ExitStack() as stack:
+        one = stack.enter_context(Member("one", line("one", "full")))
+        found = one.until(lambda found: found["network"] and found["network"]["addresses"], "has an address")
+        anchor = f"hepto.anchor=[{found['network']['addresses'][0]}]"
+        two = stack.enter_context(Member("two", line("two", "node", anchor)))
+        forget_and_renew(two, one)
+        forget_and_renew(one, two)
+
+
+def forget_and_renew(member: Member, other: Member) -> None:
+    before = eventually(lambda: key_wished(other), f"{other.name} wants {member.name} in its mesh")
+    assert member.ask("forget") == "begun"
+    eventually(lambda: key_wished(other) not in ("", before), f"{other.name} wants {member.name} with another key")
+    member.until(lambda found: found["authority"] and not waits_for(found, "wg0"), "waits no longer for a grant")
+
+
+def key_wished(member: Member) -> str:
+    """The mesh key of the one other node, empty while that is not known."""
+    return next((str(peer["key"]) for peer in member.ask("wished")), "")
+
+
+def waits_for(found: dict[str, Any], subject: str) -> bool:
+    return any(wait["subject"] == subject for wait in found["waits"])
