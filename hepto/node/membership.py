@@ -72,6 +72,7 @@ class Membership:
         self._roster = roster
         self._received = received
         self._sighted: IPv6Address | None = None
+        self._counter = 0
         self._name = node.node.encode()
         self._compat = Compat(node.config.gossip_compat)
         self._log = Log("gossip")
@@ -133,7 +134,8 @@ class Membership:
         addresses = [address.packed for address in self._network.addresses]
         if self._sighted is not None:
             addresses.append(self._sighted.packed)
-        return self._compat.meta(self._standing.meta(addresses, int(clock.now() * 1000)))
+        self._counter = max(self._counter + 1, int(clock.now() * 1000))  # it must grow, whatever becomes of the clock
+        return self._compat.meta(self._standing.meta(addresses, self._counter))
 
     def renew(self) -> None:
         """The standing has changed: tell everybody."""
