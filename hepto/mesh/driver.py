@@ -229,6 +229,8 @@ class MeshDriver:
             self._pump.feed(event)
 
     async def _perform(self, orders: list[Effect]) -> None:
+        if self._applied is None:
+            return  # the interface is being made anew: with it the machine is, and orders all of this again
         peers = [order for order in orders if isinstance(order, SetPeer | RemovePeer)]
         for start in range(0, len(peers), AT_ONCE):
             self._set_peers(tuple(map(_change, peers[start : start + AT_ONCE])))

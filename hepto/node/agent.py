@@ -20,6 +20,7 @@ from hepto.clock.model import Save
 from hepto.edge import files, netlink, route
 from hepto.errors import UserError
 from hepto.firewall.driver import Firewall
+from hepto.kube.files import KubePlan
 from hepto.kube.plan import plan as kube_plan
 from hepto.log import Log
 from hepto.net.driver import NetworkDriver
@@ -221,19 +222,22 @@ class Agent:
         assert self._board.facts.network is not None, "waited for"
         network = desired.recall(node, self._board.facts.network, files.read(RESOLV_CONF))
         plan = desired.base(node, network)
+        self._write(plan)  # before what can fail: a name and resolvers are wanted in any case
         parameters = None
         master = cluster.settle(network, _wall())
         if master is not None:
             parameters = desired.kube_parameters(node, network, master, images_digest(), memory_bytes())
         if parameters is not None:
             plan = plan + kube_plan(parameters)
-        changed = writer.write(plan)
-        if changed:
-            self._log.info("written", files=len(changed), services=len(plan.services))
-        if parameters is not None:
+            self._write(plan)
             control_plane.start(parameters, plan.services, group)
         if parameters is not None or not node.runs_kubernetes:
             self._board.planned(plan.services)
+
+    def _write(self, plan: KubePlan) -> None:
+        changed = writer.write(plan)
+        if changed:
+            self._log.info("written", files=len(changed), services=len(plan.services))
 
     # --- what is remembered
 

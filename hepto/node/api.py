@@ -55,7 +55,7 @@ class NodeApi:
         """Serve until cancelled; a port that is taken is named, and tried again."""
         relay = Relay(self._proof, self._find_here if JOIN in doors else self.find)
         settings = Settings(self._node.config.api_port, self._certificate, mesh=self._node.plan.nodes)
-        self._server = ApiServer(settings, doors, self._is_member, relay)
+        self._server = ApiServer(settings, doors, self._roster.has, relay)
         while True:
             try:
                 await self._server.run(lambda _port: self._board.solved(PROBLEM))
@@ -80,10 +80,6 @@ class NodeApi:
         underlay = one.record.addresses if one.record is not None else ()
         addresses = (self._node.plan.node(one.grant.node), *map(IPv6Address, underlay))
         return tuple(There(address, port) for address in addresses) if port else ()
-
-    def _is_member(self, ip: bytes) -> bool:
-        known = self._roster.enrolled.values()
-        return any(ip == self._node.plan.node(one.grant.node).packed or one.seen == IPv6Address(ip) for one in known)
 
 
 def _is(one: Enrolled, target: str) -> bool:

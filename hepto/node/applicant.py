@@ -19,6 +19,7 @@ from hepto.api.exchange import Failure
 from hepto.clock.model import JoinTime
 from hepto.edge.pump import now as monotonic
 from hepto.edge.pump import pause
+from hepto.errors import UserError
 from hepto.log import Log
 from hepto.node.board import Board
 from hepto.node.desired import Identity
@@ -65,7 +66,11 @@ class Applicant:
         self._log = Log("join")
         self._dice = random.SystemRandom()
         self._keys = keys
+        self.fresh = True
+        """Something has come that nobody has looked at yet."""
         self._news = False
+        self._hold = 0.0
+        self._wake = asyncio.Event()
         self._forgotten = False
         """The master says that it does not know us any more: join again."""
 
@@ -90,10 +95,11 @@ class Applicant:
     def _is_enrolled(self) -> bool:
         return self._pki.grant() is not None and self._pki.master() is not None
 
-    def renew(self) -> None:
-        """Ask a master soon, whether anything is due or not."""
+    def renew(self, within: float = 0.0) -> None:
+        """Ask a master, whether anything is due or not, at some moment `within` so many seconds."""
         self._news = True
-        self._board.work.set()
+        self._hold = self._dice.random() * within
+        self._wake.set()
 
     def _wants(self, now: datetime) -> bool:
         return self._news or bool(self._pki.due(now)) or self._pki.grant_due(now, self._keys.wireguard)
@@ -103,32 +109,47 @@ class Applicant:
         return seconds_until(self._pki.deadline(now), now)
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. What cannot be read or written here is named, and tried again."""
         delay = SOON
         while True:
-            now = datetime.now(UTC)
-            if self._is_enrolled and not self._wants(now):
-                delay = SOON
-                await self._pause(self.pause(now))
-                continue
-            candidates = await self._candidates()
-            if not candidates:
-                await self._pause(delay)
-                continue
             try:
-                if await self._ask(candidates, now):
-                    continue
+                settled = await self._step()
             except NobodyError as error:
+                settled = False
                 self._forgotten = self._forgotten or any(map(_not_enrolled, error.attempts))
                 self._explain(error.attempts)
-            await pause(delay * (1 + self._dice.random() / 4))
-            delay = min(delay * 2, RARELY)
+            except (UserError, OSError) as error:
+                settled = False
+                what, hint = error.lines() if isinstance(error, UserError) else (str(error), "it is tried again")
+                self._board.problem(JOIN, Reason.CERTIFICATE, "", what, hint)
+            if settled:
+                delay = SOON
+                await self._sleep(self.pause(datetime.now(UTC)))
+            else:
+                await self._sleep(delay * (1 + self._dice.random() / 4))
+                delay = min(delay * 2, RARELY)
 
-    async def _pause(self, seconds: float) -> None:
-        """Until something is known that was not, or so long."""
+    async def _step(self) -> bool:
+        """One round; True if nothing is to be done before the next deadline. Raises NobodyError, UserError, OSError."""
+        if self._is_enrolled and not self._wants(datetime.now(UTC)):
+            return True
+        hold, self._hold = self._hold, 0.0
+        await pause(hold)
+        candidates = await self._candidates()
+        if not candidates:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(RARELY):
+                    await self._board.changed()
+            return False
+        # What was issued may be due at once: master and node may differ in the time, or in what a profile says.
+        return await self._ask(candidates, datetime.now(UTC)) and not self._wants(datetime.now(UTC))
+
+    async def _sleep(self, seconds: float) -> None:
+        """So long, or until a renewal is ordered."""
+        self._wake.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._board.changed()
+                await self._wake.wait()
 
     async def _ask(self, candidates: tuple[Candidate, ...], now: datetime) -> bool:
         """One round; True if what is due has come. Raises NobodyError."""
@@ -159,6 +180,7 @@ class Applicant:
     def _take(self, answer: Enrolment, keys: Mapping[str, ec.EllipticCurvePrivateKey]) -> None:
         self._pki.enrol(answer, keys)
         self._forgotten = self._news = False
+        self.fresh = True
         self._log.info("enrolled", master=answer.master_name, certificates=sorted(answer.certificates))
         self._board.solved(JOIN)
         self._board.work.set()

@@ -7,25 +7,23 @@ Promises: each part is asked again whenever something changed (`settle`); what i
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from hepto.api import client
 from hepto.api.client import Candidate
 from hepto.api.operators import Operators
-from hepto.api.relay import MASTER, There
 from hepto.api.routes import OPERATOR, TIME, Door
 from hepto.api.signing import Signing
 from hepto.clock.model import Handshake
-from hepto.edge import names
 from hepto.edge.pump import now as monotonic
 from hepto.errors import PeerError
-from hepto.gossip import store
 from hepto.log import Log
 from hepto.mesh import driver as mesh
 from hepto.mesh.driver import MeshDriver
@@ -36,12 +34,13 @@ from hepto.node import desired, keys, peertime
 from hepto.node.api import NodeApi, Proof
 from hepto.node.applicant import Applicant
 from hepto.node.board import Board
+from hepto.node.contacts import Contacts
 from hepto.node.desired import Identity
 from hepto.node.founder import Founder
 from hepto.node.orders import ClusterOrders, NodeOrders
 from hepto.node.peertime import PeerTimes
-from hepto.node.roster import Roster, claims_control_plane
-from hepto.node.rotation import Rotation
+from hepto.node.roster import Roster, Said
+from hepto.node.rotation import RENEWALS, Rotation
 from hepto.node.standing import Standing
 from hepto.node.timekeeping import Timekeeper
 from hepto.pki import grant, operator, revocations, sshsig
@@ -56,8 +55,8 @@ if TYPE_CHECKING:
 
 
 MESH_KEY = "mesh-key"
-MOST_CANDIDATES = 12
-"""Members that are asked in one try."""
+CHOICE_SECONDS = 1.0
+LOOK_SECONDS = 0.2
 NO_KEY = Secret(bytes(32))
 """What a join is proved with in a cluster without a key (`hepto.insecure`): nothing."""
 
@@ -94,7 +93,10 @@ class Cluster:
         self._times = PeerTimes(clock, self._up, self._place, self._asker)
         self._membership: Membership | None = None
         self._enrolment: Founder | Applicant | None = None
-        self._enrolled = asyncio.Event()
+        self._chosen, self._enrolled = asyncio.Event(), asyncio.Event()
+        self._told: tuple[Secret, ...] = ()
+        """The keys that gossip has."""
+        self._is_look_due = False
 
     @property
     def gossip(self) -> dict[str, Any] | None:
@@ -124,8 +126,7 @@ class Cluster:
 
     def pause(self, now: datetime) -> float:
         """Seconds until `settle` wants to be called again."""
-        assert self._enrolment is not None, "settled once"
-        return self._enrolment.pause(now)
+        return self._enrolment.pause(now) if self._enrolment is not None else CHOICE_SECONDS
 
     # --- made so again and again
 
@@ -136,13 +137,19 @@ class Cluster:
         has_mesh = self._interface(network)
         if self._enrolment is None:
             self._enrolment = self._choose(network)
+        if self._enrolment is None:
+            return None
+        self._chosen.set()
         if not self._enrolment.settle(now, plausible=self._clock.is_plausible):
             return None
-        self._take_over()
+        if self._enrolment.fresh:
+            self._enrolment.fresh = False
+            self._take_over()
+        self._set_keys()
         if not has_mesh:
             return None
         self._enrolled.set()
-        self._meet(network)
+        self._meet(network, now)
         return self._enrolment.master
 
     def _renew_mesh_key(self, why: str) -> None:
@@ -165,27 +172,39 @@ class Cluster:
         self._board.learn(mesh=True)
         return True
 
-    def _choose(self, network: View) -> Founder | Applicant:
-        """Only a master that has no anchor but itself makes a cluster, and one that was made goes on (section 5)."""
-        may_found = self._node.config.role.has_control_plane and not desired.other_anchors(self._node, network)
+    def _choose(self, network: View) -> Founder | Applicant | None:
+        """Only a master that has no anchor but itself makes a cluster, and one that was made goes on (section 5).
+
+        None: one of the anchors may be this node, which has no address yet.
+        """
+        is_master = self._node.config.role.has_control_plane
+        may_found = is_master and not desired.other_anchors(self._node, network)
+        if is_master and not may_found and not self._pki.locked and not network.addresses:
+            return None
         if may_found or (self._pki.locked and self._pki.subject.master):
             return Founder(self._board, self._keys, self._pki)
+        contacts = Contacts(self._node, self._api, self._said, self._remembered)
         return Applicant(
             self._board,
             self._node,
             self._keys,
             self._pki,
             key=lambda: self._join_keys()[0],
-            candidates=self._candidates,
+            candidates=contacts.candidates,
             asker=self._asker,
-            is_master=self._is_master,
+            is_master=self._roster.is_master,
             told=self._clock.feed,
         )
 
     def _take_over(self) -> None:
         """What the enrolment has brought, or a renewal."""
-        self._roster.trust(self._pki.authority())
+        authority = self._pki.authority()
+        self._roster.trust(authority)
         self._board.learn(fingerprint=self._pki.fingerprint)
+        self._know_master(authority)
+        kept = self._pki.signed_revocations()
+        if kept is not None and revocations.read(kept).version > self._roster.revocations.version:
+            self._revoke(kept)
         granted = self._pki.grant()
         if granted is not None and granted != self._standing.grant:
             self._standing.grant = granted
@@ -195,13 +214,23 @@ class Cluster:
             if self._membership is not None:
                 self._membership.renew()
         self._rotation.change(self._keyring(), monotonic())
-        if self._membership is not None:
-            self._membership.set_keys(self._rotation.ring(monotonic()))
 
-    def _meet(self, network: View) -> None:
+    def _know_master(self, authority: x509.Certificate) -> None:
+        """The master that let us in is one without gossip, too: who was off while the key changed cannot read any."""
+        found = self._pki.master()
+        if found is not None and found[0] != self._node.node:
+            with contextlib.suppress(PeerError):
+                self._roster.enrol(grant.verify(found[1], found[0], authority))
+
+    def _set_keys(self) -> None:
+        ring = self._rotation.ring(monotonic())
+        if self._membership is not None and ring and ring != self._told:
+            self._told = ring
+            self._membership.set_keys(ring)
+
+    def _meet(self, network: View, now: datetime) -> None:
         """Whom gossip knows, into the mesh as far as they have proved who they are."""
-        if self._membership is not None:
-            self._roster.learn(self._membership.said())
+        self._roster.learn(self._said(), now.timestamp() if self._clock.is_plausible else None)
         self._mesh.underlay(network.addresses)
         self._mesh.wish(self._roster.peers(), self._roster.revoked_keys())
 
@@ -211,8 +240,8 @@ class Cluster:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._gossip())
-            while self._enrolment is None:
-                await self._board.changed()
+            await self._chosen.wait()
+            assert self._enrolment is not None, "chosen"
             group.create_task(self._enrolment.run())
             await self._enrolled.wait()
             group.create_task(self._mesh.run(self._look_at_mesh))
@@ -220,6 +249,13 @@ class Cluster:
             group.create_task(self._times.run())
 
     def _look_at_mesh(self) -> None:
+        """Changes come in bursts, one for each echo: a look a moment later sees them all."""
+        if not self._is_look_due:
+            self._is_look_due = True
+            asyncio.get_running_loop().call_later(LOOK_SECONDS, self._see_mesh)
+
+    def _see_mesh(self) -> None:
+        self._is_look_due = False
         self._board.learn(peers=self._mesh.view())
         if self._mesh.handshake is not None:
             self._clock.feed(Handshake(self._mesh.handshake))
@@ -238,6 +274,7 @@ class Cluster:
             remembered=self._remembered,
             remember=self._remember,
             received=self._heard,
+            shared=self._pki.signed_revocations() or b"",
         )
         self._board.work.set()
         await self._membership.run()
@@ -251,11 +288,15 @@ class Cluster:
         except PeerError as error:
             self._roster.refused[error.reason] += 1
             return
-        if found.version > self._roster.revocations.version:
+        if found.version <= max(self._roster.revocations.version, self._pki.revocations().version):
+            return
+        try:
             self._pki.keep_revocations(data)
-            self._revoke(data)
-            if isinstance(self._enrolment, Applicant):
-                self._enrolment.renew()  # there may be a new gossip key, which comes in no other way
+        except OSError as error:  # it holds for this life, and comes again in the next
+            self._log.warning("revocations cannot be kept", error=error)
+        self._revoke(data)
+        if isinstance(self._enrolment, Applicant):
+            self._enrolment.renew(RENEWALS)  # there may be a new gossip key, which comes in no other way
 
     def _revoke(self, data: bytes) -> None:
         """Put out who is in this list, and pass it on. It is verified, and kept."""
@@ -280,30 +321,8 @@ class Cluster:
         authority = self._pki.authority() if self._pki.locked else None
         return client.Membership(self._node.config.cluster, self._proof, authority, clock=False)
 
-    async def _candidates(self) -> tuple[Candidate, ...]:
-        """Masters over the mesh, then every member that could let us in or pass us on, masters first.
-
-        At last the anchors and the members of an earlier life: where gossip cannot be read (our key was retired) or
-        shows nobody (our name is taken), they still tell us why.
-        """
-        found = [Candidate(place.address, place.port) for place in self._masters()]
-        said = self._membership.said() if self._membership is not None else ()
-        members = [member for member in said if member.meta.grant is not None and member.meta.endpoint.api_port]
-        for member in sorted(members, key=lambda member: not claims_control_plane(member)):
-            places = (member.address, *map(IPv6Address, member.meta.endpoint.addresses))
-            found += [Candidate(place, member.meta.endpoint.api_port) for place in places]
-        remembered, _ = store.load(self._remembered)
-        places = (*await self._anchors(), *(IPv6Address(address.ip) for address in remembered.addresses))
-        found += [Candidate(place, self._node.config.api_port) for place in places]
-        return tuple(dict.fromkeys(found))[:MOST_CANDIDATES]
-
-    async def _anchors(self) -> tuple[IPv6Address, ...]:
-        found = [await names.addresses(anchor.host) for anchor in self._node.config.anchor]
-        return tuple(address for addresses in found for address in addresses)
-
-    def _masters(self) -> tuple[There, ...]:
-        found = self._api.find(MASTER)
-        return found if isinstance(found, tuple) else ()
+    def _said(self) -> tuple[Said, ...]:
+        return self._membership.said() if self._membership is not None else ()
 
     def _up(self) -> tuple[str, ...]:
         return tuple(peer.name for peer in self._mesh.view().peers if peer.state is PeerState.UP)
@@ -314,10 +333,6 @@ class Cluster:
         places = found if isinstance(found, tuple) else ()
         inside = (Candidate(place.address, place.port) for place in places if place.address in self._node.plan.nodes)
         return next(inside, None)
-
-    def _is_master(self, name: str) -> bool:
-        known = self._roster.enrolled.get(name)
-        return known is not None and known.grant.role.has_control_plane and not self._roster.is_revoked(known.grant)
 
     # --- what is served
 
@@ -367,6 +382,8 @@ class Cluster:
         assert self._signing is not None, "asked by its orders"
         if self._node.config.key:
             self._signing.signer.keys = self._pki.rotate_keyring(self._signing.signer.keys)
+            assert self._enrolment is not None, "it signs"
+            self._enrolment.fresh = True
             self._board.work.set()
 
     def _renew_signer(self) -> None:

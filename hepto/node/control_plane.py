@@ -81,8 +81,12 @@ class ControlPlane:
     async def _keep_objects(self, parameters: KubeParameters) -> None:
         """Of the cluster, and of every node that runs pods: a kubelet finds its Node object made when it comes."""
         applied: dict[str, Object] = {}
+        workers: frozenset[str] | None = None
         while True:
             await self._board.service_ready(API_SERVER)
+            while workers == self._board.facts.workers:
+                await self._board.changed()
+            workers = self._board.facts.workers
             wanted = {item.path: item for item in self._objects(parameters)}
             gone = [Object(path, {}) for path, item in applied.items() if path not in wanted and item.body]
             missing = tuple(item for item in (*wanted.values(), *gone) if applied.get(item.path) != item)
@@ -94,7 +98,6 @@ class ControlPlane:
                 self._board.solved("objects")
                 self._board.learn(bootstrapped=True)
                 self._log.info("objects applied", objects=len(missing))
-            await self._board.changed()
 
     def _objects(self, parameters: KubeParameters) -> tuple[Object, ...]:
         wanted = objects.cluster(parameters.plan, (parameters.node,), self._operators)

@@ -29,13 +29,19 @@ class Founder:
         self._keys = keys
         self._pki = pki
         self._log = Log("pki")
+        self.fresh = True
+        """Something was issued that nobody has looked at yet."""
         self._due: datetime | None = None
+        self._looked: datetime | None = None
         self._granted = b""
         """The WireGuard key that the grant is for: another one needs another grant."""
 
     def settle(self, now: datetime, *, plausible: bool) -> bool:
         """True if all keys and certificates are there. Raises UserError, OSError."""
-        if self._due is None or now >= self._due or self._granted != self._keys.wireguard:
+        # What is in order at one time is from the future at an earlier one, to which the clock may have been set back.
+        back = self._looked is not None and now < self._looked
+        if self._due is None or now >= self._due or back or self._granted != self._keys.wireguard:
+            self._looked, self.fresh = now, True
             try:
                 issued = self._pki.establish(now, plausible=plausible)
                 self._pki.enrol_master(self._keys.identity, self._keys.wireguard, now)

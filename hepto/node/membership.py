@@ -65,14 +65,17 @@ class Membership:
         remembered: object,
         remember: Callable[[dict[str, Any]], None],
         received: Callable[[bytes], None],
+        shared: bytes = b"",
     ):
         self._board = board
         self._node = node
         self._standing = standing
         self._roster = roster
         self._received = received
+        self._shared = shared
         self._sighted: IPv6Address | None = None
         self._counter = 0
+        self._is_member = False
         self._name = node.node.encode()
         self._compat = Compat(node.config.gossip_compat)
         self._log = Log("gossip")
@@ -143,8 +146,10 @@ class Membership:
 
     def share(self, revocations: bytes) -> None:
         """A newer list of revocations: tell everybody, now and with every exchange."""
-        self._driver.feed(Broadcast(revocations))
-        self._driver.feed(SetShared(revocations))
+        self._shared = revocations
+        if self._is_member:
+            self._driver.feed(Broadcast(revocations))
+            self._driver.feed(SetShared(revocations))
 
     def set_keys(self, keys: tuple[Secret, ...]) -> None:
         """The keyring has changed; the first encrypts."""
@@ -175,11 +180,17 @@ class Membership:
     async def _be_member(self) -> None:
         while True:
             try:
-                await self._driver.run(self._judge)
+                await self._driver.run(self._begin)
             except OSError as error:
                 what, hint = f"gossip cannot listen: {error}", "choose another hepto.port, or end what has it"
                 self._board.problem(PROBLEM, Reason.INTERFACE, "", what, hint)
             await pause(RETRY_SECONDS)
+
+    def _begin(self) -> None:
+        self._is_member = True
+        if self._shared:
+            self._driver.feed(SetShared(self._shared))
+        self._judge()
 
     def _heard(self, effect: Effect) -> None:
         match effect:

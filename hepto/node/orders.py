@@ -23,11 +23,14 @@ from hepto.node.desired import Identity
 from hepto.node.supervisor import Supervisor
 from hepto.pki import admission, fields
 from hepto.pki.register import Register
+from hepto.pki.verify import UNREADABLE
 from init import logread
 from init.contract.control import Request
 from init.contract.control import Verb as Control
 
 FOLLOW_SECONDS: Final = 0.2
+MOST_DIGITS: Final = 9
+"""Of a number of lines."""
 ACTIONS: Final = {
     "start": Control.START,
     "stop": Control.STOP,
@@ -56,7 +59,7 @@ class NodeOrders:
     async def _logs(self, arguments: tuple[str, ...], ordered: Ordered) -> object:
         del ordered
         service, count, follow, as_json = arguments
-        if count and not count.isdecimal():
+        if count and (not count.isdecimal() or len(count) > MOST_DIGITS):
             raise UserError(f"“{count}” is no number of lines", "hepto logs -n N NODE SERVICE")
         names = await asyncio.to_thread(logread.services)
         if service:
@@ -124,7 +127,7 @@ class ClusterOrders:
         try:
             request = x509.load_pem_x509_csr(arguments[0].encode()).public_bytes(Encoding.DER)
             certificate = self._signing.signer.operator_certificate(ordered.fingerprint, request, _now())
-        except (ValueError, PeerError) as error:
+        except (*UNREADABLE, PeerError) as error:
             raise UserError(f"the certificate request is of no use: {error}", "hepto kubeconfig makes one") from None
         network = self._board.facts.network
         addresses = network.addresses if network is not None else ()
@@ -172,11 +175,11 @@ class ClusterOrders:
         """The order of things is that of a crash in between: then the order is said again (Pki.rotate_keyring)."""
         del ordered
         changed = admission.revoke(self._register, arguments[0], self._signing.signer.facts, _now())
-        self._rotate()
-        return self._keep(changed)
+        return self._keep(changed, self._rotate)
 
-    def _keep(self, register: Register) -> dict[str, bool]:
+    def _keep(self, register: Register, first: Callable[[], None] = lambda: None) -> dict[str, bool]:
         try:
+            first()
             self._signing.keep(register)
         except OSError as error:
             raise UserError(f"the register cannot be written: {error}", "make room on the data disk") from None

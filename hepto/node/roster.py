@@ -46,6 +46,15 @@ class Enrolled:
     """Where gossip hears it: a hint that nobody has signed."""
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What follows from all that is known."""
+
+    peers: tuple[Peer, ...]
+    revoked: frozenset[bytes]
+    addresses: frozenset[bytes]
+
+
 class Roster:
     """The other nodes of one node's cluster. `own` is its name."""
 
@@ -57,6 +66,9 @@ class Roster:
         self._revocations = Revocations(0, ())
         self._enrolled: dict[str, Enrolled] = {}
         self._judged: dict[tuple[str, bytes], Grant | None] = {}
+        self._forged: set[tuple[str, bytes, EndpointRecord]] = set()
+        self._refused: set[tuple[str, str, int]] = set()
+        self._view: _View | None = None
 
     # --- whom to believe
 
@@ -72,6 +84,7 @@ class Roster:
         if revocations.version <= self._revocations.version:
             return False
         self._revocations = revocations
+        self._view = None
         return True
 
     @property
@@ -86,37 +99,68 @@ class Roster:
 
     # --- what is heard
 
-    def learn(self, said: Iterable[Said]) -> bool:
-        """Take in what gossip says; True if anything about a peer has changed."""
+    def learn(self, said: Iterable[Said], unix: float | None = None) -> bool:
+        """Take in what gossip says; True if anything about a peer has changed.
+
+        `unix`: the time if it can be trusted. A grant that has expired admits nobody who is not in already.
+        """
         before = dict(self._enrolled)
         for member in said:
             if member.name == self._own:
                 continue
             found = self._judge(member.name, member.meta.grant)
-            if found is not None:
+            known = self._enrolled.get(member.name)
+            if found is not None and known is None and unix is not None and not found.valid_at(unix):
+                self._refuse("expired-grant", (member.name, found.serial))
+            elif found is not None:
                 self.enrol(found, member.meta.endpoint, member.address)
-            elif member.name in self._enrolled:  # its meta may be empty after a restart: what was proved stays proved
-                self._move(member.name, member.meta.endpoint, member.address)
+            elif known is not None:  # its meta may be empty after a restart: what was proved stays proved
+                self._move(known, member.meta.endpoint, member.address)
         return before != self._enrolled
 
     def enrol(self, found: Grant, record: EndpointRecord | None = None, seen: IPv6Address | None = None) -> None:
         """A node whose grant is verified. An older grant than the one known changes nothing."""
         known = self._enrolled.get(found.node)
-        if known is None or found.serial > known.grant.serial:
-            self._enrolled[found.node] = Enrolled(found, known.record if known else None, known.seen if known else None)
-        elif found.serial < known.grant.serial:
-            self.refused["old grant"] += 1
+        if known is not None and found.serial < known.grant.serial:
+            self._refuse("old-grant", (found.node, found.serial))
             return
+        if known is None or found.serial > known.grant.serial:
+            known = Enrolled(found, known.record if known else None, known.seen if known else None)
+            self._keep(known)
         if record is not None:
-            self._move(found.node, record, seen)
+            self._move(known, record, seen)
 
-    def _move(self, name: str, record: EndpointRecord, seen: IPv6Address | None) -> None:
-        known = self._enrolled[name]
+    def _move(self, known: Enrolled, record: EndpointRecord, seen: IPv6Address | None) -> None:
         newer = known.record is None or record.counter > known.record.counter
-        if newer and _signed(known.grant, record):
-            self._enrolled[name] = Enrolled(known.grant, record, seen)
+        if newer and self._is_signed(known.grant, record):
+            self._keep(Enrolled(known.grant, record, seen))
         elif seen is not None and seen != known.seen:
-            self._enrolled[name] = Enrolled(known.grant, known.record, seen)
+            self._keep(Enrolled(known.grant, known.record, seen))
+
+    def _keep(self, enrolled: Enrolled) -> None:
+        self._enrolled[enrolled.grant.node] = enrolled
+        self._view = None
+
+    def _is_signed(self, found: Grant, record: EndpointRecord) -> bool:
+        """A forged one is judged once: whoever has the gossip key could have us verify all day."""
+        key = (found.node, found.identity, record)
+        if key in self._forged:
+            return False
+        if _signed(found, record):
+            return True
+        if len(self._forged) >= MOST_JUDGED:
+            self._forged.clear()
+        self._forged.add(key)
+        self.refused["bad-endpoint"] += 1
+        return False
+
+    def _refuse(self, reason: str, what: tuple[str, int]) -> None:
+        """Counted once for each: gossip says the same again and again."""
+        if (reason, *what) not in self._refused:
+            if len(self._refused) >= MOST_JUDGED:
+                self._refused.clear()
+            self._refused.add((reason, *what))
+            self.refused[reason] += 1
 
     def _judge(self, name: str, data: bytes | None) -> Grant | None:
         if data is None or self._authority is None:
@@ -146,15 +190,35 @@ class Roster:
         """True if that grant counts no longer."""
         return self._revocations.holds(found.serial)
 
+    def is_master(self, name: str) -> bool:
+        """True if that node has the grant of a master."""
+        known = self._enrolled.get(name)
+        return known is not None and known.grant.role.has_control_plane and not self.is_revoked(known.grant)
+
     def revoked_keys(self) -> frozenset[bytes]:
         """WireGuard keys that must not be in the mesh."""
-        return frozenset(known.grant.wireguard for known in self._enrolled.values() if self.is_revoked(known.grant))
+        return self._seen().revoked
 
     def peers(self) -> tuple[Peer, ...]:
         """Those that belong into the mesh, by name."""
-        return tuple(
-            self._peer(known) for _, known in sorted(self._enrolled.items()) if not self.is_revoked(known.grant)
-        )
+        return self._seen().peers
+
+    def has(self, ip: bytes) -> bool:
+        """True if these 16 bytes are the address of a node of the cluster, on the mesh or as gossip hears it."""
+        return ip in self._seen().addresses
+
+    def _seen(self) -> _View:
+        """Made anew after a change: it is asked for at every change of anything."""
+        if self._view is None:
+            known = sorted(self._enrolled.items())
+            peers = tuple(self._peer(one) for _, one in known if not self.is_revoked(one.grant))
+            seen = (one.seen.packed for _, one in known if one.seen is not None)
+            self._view = _View(
+                peers,
+                frozenset(one.grant.wireguard for _, one in known if self.is_revoked(one.grant)),
+                frozenset((*(peer.address.packed for peer in peers), *seen)),
+            )
+        return self._view
 
     def _peer(self, known: Enrolled) -> Peer:
         found = known.grant

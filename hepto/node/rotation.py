@@ -8,8 +8,10 @@ from typing import Final
 
 from hepto.values import Secret
 
-PROMOTE: Final = 30.0
-"""Seconds until a new key encrypts: a renewal takes one, all nodes begin theirs with the list of revocations."""
+PROMOTE: Final = 60.0
+"""Seconds until a new key encrypts: all nodes ask for it within RENEWALS after the list of revocations."""
+RENEWALS: Final = 15.0
+"""Seconds over which nodes spread their renewals: one master answers all."""
 RETIRE: Final = 600.0
 """Seconds until the old keys are dropped."""
 

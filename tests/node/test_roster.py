@@ -124,7 +124,7 @@ def test_a_newer_grant_replaces_an_older_one_and_never_the_reverse(roster: Roste
     roster.learn([two.said(counter=2)])
 
     assert [peer.public_key for peer in roster.peers()] == [b"n" * 32]
-    assert roster.refused["old grant"] == 1
+    assert roster.refused["old-grant"] == 1
 
 
 def test_a_revoked_grant_is_no_peer_and_its_key_is_named(roster: Roster, two: Node) -> None:
@@ -147,6 +147,35 @@ def test_gossip_s_verifier_wants_a_grant_and_the_identity_s_signature(roster: Ro
     assert not roster.verify(b"three", good)
     assert not roster.verify(b"two", forged)
     assert not roster.verify(b"two", Meta(None, good.endpoint))
+
+
+def test_an_expired_grant_admits_nobody_new_and_keeps_who_is_in(roster: Roster, two: Node) -> None:
+    after = 2.0**41
+    roster.learn([two.said()], after)
+    assert names(roster) == []
+    assert roster.refused["expired-grant"] == 1
+
+    roster.learn([two.said()], 1.0)
+    roster.learn([two.said(counter=2)], after)
+    assert names(roster) == ["two"]
+    assert roster.refused["expired-grant"] == 1, "counted once"
+
+
+def test_a_forged_record_is_judged_once(roster: Roster, two: Node) -> None:
+    roster.learn([two.said()])
+    thief = Node("two", Ed25519PrivateKey.generate())
+    for _ in range(3):
+        roster.learn([thief.said(MOVED, counter=9, proof=two.grant())])
+
+    assert roster.refused["bad-endpoint"] == 1
+
+
+def test_nodes_are_known_by_their_addresses(roster: Roster, two: Node) -> None:
+    roster.learn([two.said()])
+
+    assert roster.has(PLAN.node("two").packed)
+    assert roster.has(HEARD.packed)
+    assert not roster.has(MOVED.packed)
 
 
 def test_the_node_itself_is_no_peer(roster: Roster) -> None:
