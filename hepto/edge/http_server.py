@@ -34,7 +34,8 @@ STREAM_SECONDS: Final = 300.0
 """Who was let in may take so long for a piece of a long answer: a pager that waits for its reader."""
 _TLS_HANDSHAKE: Final = b"\x16"
 """The first byte of every TLS connection (RFC 8446 section 5.1)."""
-_EXHAUSTED: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_NO_LISTENER: Final = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
+"""Of accept: another call will not go better. What else it says is a peer's fault or passes (accept(2))."""
 _PAUSE_SECONDS: Final = 0.2
 
 
@@ -181,7 +182,7 @@ class HttpServer:
                     try:
                         line, _ = await loop.sock_accept(listener)
                     except OSError as error:
-                        if error.errno not in (*_EXHAUSTED, errno.ECONNABORTED):
+                        if error.errno in _NO_LISTENER:
                             raise
                         await asyncio.sleep(_PAUSE_SECONDS)
                         continue

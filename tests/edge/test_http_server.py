@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 import ssl
 import struct
@@ -13,10 +15,11 @@ from hypothesis import strategies as st
 
 from hepto.edge import http_server
 from hepto.edge.http_server import Ticket, key_hash
-from hepto.edge.streams import PlainStream, TlsStream
+from hepto.edge.streams import PlainStream, TlsStream, listen
 from hepto.gossip.admission import Bounds
 from hepto.pki import store
 from init.contract import durable
+from tests.edge import site as server_site
 from tests.edge.site import ISSUER, LOOPBACK, NOW, POST, anyone, rest, run, site
 from tests.pki.example import pair
 
@@ -109,6 +112,50 @@ def test_who_breaks_a_rule_is_closed_without_an_answer(tmp_path: Path, data: byt
                     await stream.write(data)
                 assert await rest(stream) == b""
             assert server.refused == [reason]
+
+    run(story)
+
+
+class Failing(socket.socket):
+    """A listener whose first calls of accept fail so."""
+
+    failures: list[int]
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if self.failures:
+            number = self.failures.pop(0)
+            raise OSError(number, os.strerror(number))
+        return super().accept()
+
+
+def test_no_failure_of_accept_that_passes_ends_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def listener(port: int, host: str) -> Failing:
+        found = Failing(fileno=listen(port, host).detach())
+        found.failures = [errno.ECONNABORTED, errno.EPROTO, errno.EPERM, errno.EHOSTUNREACH, errno.EMFILE]
+        return found
+
+    monkeypatch.setattr(http_server, "_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(server_site, "listen", listener)
+
+    async def story() -> None:
+        async with site(tmp_path) as server:
+            assert (await server.ask(POST % 0 + POST % 0 + b"\0")).startswith(b"HTTP/1.1 200")
+
+    run(story)
+
+
+def test_a_listener_that_is_none_ends_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def listener(port: int, host: str) -> Failing:
+        found = Failing(fileno=listen(port, host).detach())
+        found.failures = [errno.EINVAL]
+        return found
+
+    monkeypatch.setattr(server_site, "listen", listener)
+
+    async def story() -> None:
+        async with site(tmp_path) as server:
+            await asyncio.wait([server.task])
+            assert server.task.exception() is not None
 
     run(story)
 
