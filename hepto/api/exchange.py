@@ -3,7 +3,6 @@
 A connection that is closed without an answer is `CLOSED`: the other side does not say why it refuses (proof.py).
 """
 
-import contextlib
 import ssl
 from collections.abc import AsyncIterator
 from enum import StrEnum
@@ -18,6 +17,7 @@ from hepto.edge.http_server import key_hash
 from hepto.edge.streams import TlsStream
 from hepto.errors import PeerError
 from hepto.given import shorten
+from hepto.pki.verify import UNREADABLE
 
 MAX_HEAD: Final = 16 * 1024
 MAX_BODY: Final = 4 << 20
@@ -78,11 +78,14 @@ def cluster(authority: x509.Certificate, *, clock: bool = True) -> ssl.SSLContex
 
 
 def certificate_of(stream: TlsStream) -> x509.Certificate:
-    """The one that the server has shown. Raises CallError if it is none that we can read."""
+    """The one that the server has shown. Raises CallError if it is none that we can read, in every part we look at."""
     try:
-        return x509.load_der_x509_certificate(stream.certificate)
-    except ValueError as error:
-        raise CallError(Failure.NOT_HEPTO, str(error)) from None
+        certificate = x509.load_der_x509_certificate(stream.certificate)
+        # Parts are parsed when they are asked for, and whoever asks later does not expect a stranger's bytes.
+        _ = certificate.public_key(), certificate.issuer, _names(certificate)
+    except UNREADABLE as error:
+        raise CallError(Failure.NOT_HEPTO, shorten(str(error))) from None
+    return certificate
 
 
 def server_key(stream: TlsStream) -> bytes:
@@ -91,11 +94,17 @@ def server_key(stream: TlsStream) -> bytes:
 
 
 def uris(certificate: x509.Certificate) -> tuple[str, ...]:
-    """The URIs among its names; none if they cannot be read."""
-    with contextlib.suppress(ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        return tuple(names.get_values_for_type(x509.UniformResourceIdentifier))
-    return ()
+    """The URIs among its names."""
+    names = _names(certificate)
+    return () if names is None else tuple(names.get_values_for_type(x509.UniformResourceIdentifier))
+
+
+def _names(certificate: x509.Certificate) -> x509.SubjectAlternativeName | None:
+    """Raises UNREADABLE."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 class Caller:
@@ -118,6 +127,8 @@ class Caller:
 
     async def open(self, path: str, body: bytes) -> tuple[int, AsyncIterator[bytes]]:
         """Status and the answer piece by piece, to be read to its end. Raises CallError, OSError."""
+        if self._machine.our_state is not h11.IDLE:  # the answer before this was the last, or was not read to its end
+            raise CallError(Failure.CLOSED, "after an answer")
         headers = [("Host", self._host), ("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(body)))]
         data = self._machine.send(h11.Request(method="POST", target=path, headers=headers)) or b""
         data += self._machine.send(h11.Data(data=body)) or b""
