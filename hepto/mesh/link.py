@@ -5,7 +5,9 @@
     DOWN      called in vain for 15 s                  -> the next endpoint, for 15 s at first, for a minute later on
 
 The kernel follows a peer that moves by itself (every packet with its key tells where it is), and is right within the
-180 s in which a session lives: another endpoint than the kernel's is set only after that.
+180 s in which a session lives: another endpoint than the kernel's is set only after that. An endpoint that we have set
+and that the kernel has not moved is our affair: if the peer says itself, in a newer record, that it is elsewhere, and
+does not answer there, another is tried. (When both ends are renumbered at once, neither can tell the other by packets.)
 """
 
 from dataclasses import dataclass
@@ -41,6 +43,13 @@ class Link:
     """The last endpoint that answered; it may be one that only the kernel has seen."""
     handshake: float = 0.0
     sent: int = 0
+    received: int = 0
+    ours: Endpoint | None = None
+    """The one that we have set last."""
+    moved: bool = False
+    """It says that it is elsewhere, and has not been heard since."""
+    asked: float | None = None
+    """When something was sent to it first that it has not answered."""
     seen: bool = False
 
     def observe(self, kernel: KernelPeer, wall: float, now: float, before: float | None) -> bool:
@@ -55,6 +64,11 @@ class Link:
                 age = min(age, now - before)
             self.until = now - age + SESSION_SECONDS
         called = kernel.keepalive > 0 or kernel.sent > self.sent
+        if kernel.received > self.received or kernel.endpoint != self.ours:
+            self.moved, self.asked = False, None
+        elif kernel.sent > self.sent and self.asked is None:
+            self.asked = now
+        self.received = kernel.received
         self.handshake, self.sent, self.seen = kernel.handshake, kernel.sent, True
         if self.is_live(now):
             self.worked = kernel.endpoint
@@ -62,7 +76,8 @@ class Link:
 
     def is_live(self, now: float) -> bool:
         """True while the kernel's endpoint is not to be touched."""
-        return now < self.until
+        silent = self.moved and self.asked is not None and now >= self.asked + TRY_SECONDS
+        return now < self.until and not silent
 
     def judge(self, now: float, *, called: bool) -> None:
         """Set the state, and whether another endpoint is due."""
@@ -94,7 +109,9 @@ class Link:
 
     def hear_of(self, now: float) -> None:
         """Another endpoint is the best now. Of a peer that answers where it is that is of no interest."""
-        if not self.is_live(now):
+        if self.is_live(now):
+            self.moved, self.asked = True, None
+        else:
             self.news, self.deadline, self.rounds = True, now, 0
 
     def next(
@@ -112,7 +129,7 @@ class Link:
         self.failed = self.news = False
         endpoint = candidates[position] if candidates else None
         if endpoint != current:
-            self.changed = now
+            self.changed, self.ours = now, endpoint
         return endpoint
 
     def _become(self, state: State, now: float) -> None:

@@ -240,6 +240,8 @@ class MeshMachine:
         before = self._dumped if self._dumped is not None else now
         look = before + SELDOM
         for link in self._links.values():
+            if link.moved:
+                look = min(look, before + SOON)
             if link.deadline is not None:
                 recent = now < link.changed + TRY_SECONDS
                 look = min(look, before + SOON if recent else max(link.deadline, before + SOON))

@@ -143,6 +143,31 @@ def test_a_peer_that_moved_and_was_heard_is_left_to_the_kernel() -> None:
     assert world.tried("node1")[:2] == [B, C], "where it was heard last is tried, too"
 
 
+def test_a_peer_that_says_it_is_elsewhere_and_is_silent_is_called_there_within_the_session() -> None:
+    """Both ends were renumbered at once: neither hears the other any more."""
+    world = wish(World(), peer("node1", A))
+    world.alive = {A}
+    world.at(100.0)
+    world.orders.clear()
+    world.alive = {B}
+
+    wish(world, peer("node1", B)).at(160.0)
+
+    assert world.tried("node1") == [B]
+    assert world.view("node1").state is State.UP
+
+
+def test_a_peer_that_says_it_is_elsewhere_and_still_answers_is_left_where_it_is() -> None:
+    world = wish(World(), peer("node1", A))
+    world.alive = {A, B}
+    world.at(100.0)
+    world.orders.clear()
+
+    wish(world, peer("node1", B)).at(260.0)
+
+    assert world.tried("node1") == []
+
+
 def test_news_of_a_peer_that_does_not_answer_is_tried_at_once() -> None:
     world = wish(World(), peer("node1", A))
     world.at(500.0)
