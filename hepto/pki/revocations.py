@@ -8,6 +8,7 @@ Serials ascend. A list replaces every list of a lower version, which its receive
 """
 
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -46,7 +47,8 @@ class Revocations:
 
     def holds(self, serial: int) -> bool:
         """True if the grant with this serial is revoked."""
-        return any(entry.serial == serial for entry in self.entries)
+        place = bisect_left(self.entries, (serial,))
+        return place < len(self.entries) and self.entries[place].serial == serial
 
     def prune(self, unix: float) -> "Revocations":
         """Without those that have expired anyway. The version stays: it is still that list."""
