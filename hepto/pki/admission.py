@@ -71,11 +71,12 @@ def join(before: Register, request: Request, facts: Facts, now: datetime) -> Dec
     if known is not None:
         _refuse_other_identity(known, request)
         return Decision(_granted(before, request, facts, now))
+    _refuse_reserved(before, request)
     _refuse_duplicates(before, request, facts)
     identity, unix = fingerprint(request.identity), now.timestamp()
     if before.admitted.get(identity) == request.name:
         return Decision(_granted(before, request, facts, now))
-    if not facts.admit_by_key:
+    if not facts.admit_by_key or request.identity in before.forgotten:
         return Decision(_with_pending(before, identity, request, unix), identity)
     joined = before.recently_joined(unix)
     if len(joined) >= register.MOST_NAMES_AN_HOUR:
@@ -105,7 +106,13 @@ def enrol_master(before: Register, request: Request, facts: Facts, now: datetime
             f"{request.name} is pinned to another identity or role ({known.grant.role}) in the cluster's own register",
             "restore identity/identity.pem from a backup, or start on an empty data directory to make another cluster",
         )
-    return _granted(before, request, facts, now)
+    try:
+        return _granted(before, request, facts, now)
+    except PkiError as error:
+        raise UserError(
+            f"the master {request.name} can give itself no grant ({error})",
+            "remove identity/wireguard.key from its data directory: it makes another key",
+        ) from None
 
 
 def admit(before: Register, identity: str) -> Register:
@@ -117,13 +124,14 @@ def admit(before: Register, identity: str) -> Register:
 
 
 def forget(before: Register, name: str, facts: Facts, now: datetime) -> Register:
-    """Free a name. The grants of who had it are revoked, so that the next one finds the name's address free."""
-    known = before.nodes.get(name)
-    if known is None:
-        raise UserError(f"there is no node {name} in the cluster", "see `hepto node list`")
-    if name == facts.master:
-        raise UserError(f"{name} is the master that was asked", "the cluster is nothing without it")
-    return revoke_serials(before.without_node(name), known.serials, facts, now)
+    """Free a name. The grants of who had it are revoked, so that the next one finds the name's address free.
+
+    Who had it comes back only if an operator admits it: it asks at once, and would undo the order. A name that is kept
+    for a node that has not come yet is free again, too.
+    """
+    if name not in before.nodes and before.reserved(name) is not None:
+        return before.without_node(name)
+    return _removed(before, name, facts, now)
 
 
 def replace_node(before: Register, name: str, identity: str, facts: Facts, now: datetime) -> Register:
@@ -132,14 +140,23 @@ def replace_node(before: Register, name: str, identity: str, facts: Facts, now: 
         raise UserError(f"{identity} is no fingerprint", "it is 64 hex digits, which the new node's console shows")
     if any(fingerprint(denied) == identity for denied in before.denied):
         raise UserError("this identity was revoked", "start the node with an empty data directory: it makes another")
-    freed = forget(before, name, facts, now) if name in before.nodes else before
+    freed = _removed(before, name, facts, now) if name in before.nodes else before
     return freed.with_admitted(identity, name)
 
 
 def revoke(before: Register, name: str, facts: Facts, now: datetime) -> Register:
     """Forget `name`, and never let its identity in again. The caller makes a new gossip key, too."""
-    forgotten = forget(before, name, facts, now)
-    return replace(forgotten, denied=forgotten.denied | {before.nodes[name].grant.identity})
+    removed = _removed(before, name, facts, now)
+    return replace(removed, denied=removed.denied | {before.nodes[name].grant.identity})
+
+
+def _removed(before: Register, name: str, facts: Facts, now: datetime) -> Register:
+    known = before.nodes.get(name)
+    if known is None:
+        raise UserError(f"there is no node {name} in the cluster", "see `hepto node list`")
+    if name == facts.master:
+        raise UserError(f"{name} is the master that was asked", "the cluster is nothing without it")
+    return revoke_serials(before.without_node(name), known.serials, facts, now)
 
 
 def revoke_serials(before: Register, serials: Iterable[Revoked], facts: Facts, now: datetime) -> Register:
@@ -168,6 +185,13 @@ def _granted(before: Register, request: Request, facts: Facts, now: datetime) ->
     if known is not None and known.grant.wireguard == request.wireguard and not known.grant.due_at(unix):
         return before
     certificate = facts.issuer.certificate
+    own = request.name == facts.master  # what nodes have used up is no reason to do without a master
+    if known is not None and not own and known.recent(unix) >= register.MOST_GRANTS_A_DAY:
+        raise PkiError(
+            Reason.TOO_MANY_GRANTS,
+            f"{request.name} had {known.recent(unix)} grants within a day; wait, or let an operator begin anew: "
+            f"hepto node replace {request.name} {fingerprint(request.identity)}",
+        )
     fresh = Grant(
         node=request.name,
         role=request.role if known is None else known.grant.role,
@@ -182,7 +206,7 @@ def _granted(before: Register, request: Request, facts: Facts, now: datetime) ->
     earlier = tuple(entry for entry in known.serials if entry.not_after >= unix)
     dropped = earlier[: max(0, len(earlier) - register.MOST_SUPERSEDED)]
     if dropped:
-        if len(before.revocations.prune(unix).entries) + len(dropped) > RESERVED:
+        if not own and len(before.revocations.prune(unix).entries) + len(dropped) > RESERVED:
             raise PkiError(Reason.TOO_MANY_GRANTS, "too many grants were replaced within a year")
         before = revoke_serials(before, dropped, facts, now)
     return before.with_node(request.name, Enrolled(fresh, known.since, earlier[len(dropped) :]))
@@ -218,7 +242,19 @@ def _refuse_other_identity(known: Enrolled, request: Request) -> None:
         raise PkiError(
             Reason.ROLE_PINNED,
             f"{request.name} belongs as {known.grant.role}; a role changes only by `hepto node forget {request.name}` "
-            "and a new join",
+            "and a new join, which an operator admits",
+        )
+
+
+def _refuse_reserved(before: Register, request: Request) -> None:
+    """An operator's order to replace a node holds until the new one comes: the old one would be back before it."""
+    identity = fingerprint(request.identity)
+    kept = before.reserved(request.name)
+    if kept not in (None, identity):
+        raise PkiError(
+            Reason.NAME_TAKEN,
+            f"an operator keeps {request.name} for the node with the fingerprint {kept}; to let this one in instead: "
+            f"hepto node replace {request.name} {identity}",
         )
 
 
@@ -229,7 +265,7 @@ def _refuse_duplicates(before: Register, request: Request, facts: Facts) -> None
         raise PkiError(
             Reason.IDENTITY_TAKEN,
             f"this identity belongs to {owner}; copies of a disk need an identity of their own, and to rename a node: "
-            f"hepto node forget {owner}",
+            f"hepto node forget {owner}, then hepto node admit {fingerprint(request.identity)}",
         )
     address, pods = facts.plan.node(request.name), facts.plan.pod_subnet(request.name)
     for name in before.nodes:

@@ -26,6 +26,9 @@ MOST_PENDING: Final = 256
 MOST_SUPERSEDED: Final = 16
 """Earlier grants of a node that are kept in mind; older ones are revoked."""
 
+MOST_GRANTS_A_DAY: Final = MOST_SUPERSEDED
+"""For one node: a new one goes with a new WireGuard key, and each that is dropped takes a place of the list."""
+
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
@@ -42,6 +45,10 @@ class Enrolled:
     def serials(self) -> tuple[Revoked, ...]:
         """All its grants that may hold somewhere."""
         return (*self.superseded, Revoked(self.grant.serial, self.grant.not_after))
+
+    def recent(self, unix: float) -> int:
+        """How many of them were given within a day: a serial is the time in milliseconds, if clocks go forwards."""
+        return sum(abs(unix - serial / 1000) < DAY for serial, _ in self.serials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,8 @@ class Register:
     """Fingerprints that an operator lets in, each under one name, and have not come yet."""
     denied: frozenset[bytes] = frozenset()
     """Identities, for ever."""
+    forgotten: frozenset[bytes] = frozenset()
+    """Identities that had a name: the key alone does not let them in again, an operator does."""
     revoked: bytes = b""
     """The list as it is distributed (hepto/pki/revocations.py); nothing: none was made yet."""
     joined: tuple[int, ...] = ()
@@ -84,6 +93,10 @@ class Register:
         """The node that has this identity."""
         return next((name for name, node in self.nodes.items() if node.grant.identity == identity), None)
 
+    def reserved(self, name: str) -> str | None:
+        """The fingerprint for which an operator keeps `name`."""
+        return next((identity for identity, kept in self.admitted.items() if kept == name), None)
+
     def recently_joined(self, unix: float) -> tuple[int, ...]:
         """Those of the last hour. A clock that was set back further frees them: better than refusing for years."""
         return tuple(when for when in self.joined if abs(unix - when) < HOUR)
@@ -101,12 +114,19 @@ class Register:
             nodes={**self.nodes, name: node},
             pending={key: value for key, value in self.pending.items() if key != identity},
             admitted={key: value for key, value in self.admitted.items() if key != identity},
+            forgotten=self.forgotten - {node.grant.identity},
             serial=max(self.serial, node.grant.serial),
         )
 
     def without_node(self, name: str) -> "Register":
-        """`name` is free."""
-        return replace(self, nodes={key: value for key, value in self.nodes.items() if key != name})
+        """`name` is free, kept for nobody, and the identity that had it is forgotten."""
+        identities = {node.grant.identity for key, node in self.nodes.items() if key == name}
+        return replace(
+            self,
+            nodes={key: value for key, value in self.nodes.items() if key != name},
+            admitted={key: value for key, value in self.admitted.items() if value != name},
+            forgotten=self.forgotten | identities,
+        )
 
     def with_pending(self, identity: str, pending: Pending) -> "Register":
         """The identity with this fingerprint waits."""
@@ -131,6 +151,7 @@ def dump(register: Register) -> bytes:
         },
         "admitted": dict(sorted(register.admitted.items())),
         "denied": sorted(identity.hex() for identity in register.denied),
+        "forgotten": sorted(identity.hex() for identity in register.forgotten),
         "revoked": register.revoked.hex(),
         "joined": list(register.joined),
     }
@@ -177,6 +198,7 @@ def _load(value: Any) -> Register:  # Any: JSON; what is not as it should be rai
         },
         admitted={_fingerprint(key): _name(name) for key, name in value["admitted"].items()},
         denied=frozenset(_key(text) for text in value["denied"]),
+        forgotten=frozenset(_key(text) for text in value.get("forgotten", ())),  # earlier versions kept none
         revoked=bytes.fromhex(value["revoked"]),
         joined=tuple(_number(when) for when in value["joined"]),
         serial=_number(value["serial"]),

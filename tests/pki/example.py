@@ -194,6 +194,11 @@ class Cluster(Master):
         self.order(admission.renew(self.register, node.request(), self.facts, now).register)
         return self.register.nodes[node.name].grant
 
+    def renew_master(self, now: datetime) -> None:
+        """With another WireGuard key."""
+        request = Node("mymaster", Role.FULL, self.node.identity).request()
+        self.order(admission.enrol_master(self.register, request, self.facts, now))
+
     def refusal(self, node: Node, now: datetime = NOW, *, renewal: bool = False) -> PkiError:
         before = self.register
         with pytest.raises(PkiError) as error:

@@ -15,6 +15,7 @@ from hepto.values import Role
 from tests.pki.example import NOW, PLAN, Cluster, Node, unix
 
 YEAR = timedelta(days=365)
+HOURS = timedelta(hours=2)
 
 
 @pytest.fixture
@@ -253,18 +254,51 @@ class TestRenewal:
         node = Node()
         cluster.ask(node)
         first = cluster.register.nodes["node1"].grant.serial
-        for _ in range(register.MOST_SUPERSEDED):
-            cluster.renewed(Node(identity=node.identity))
+        for number in range(register.MOST_SUPERSEDED):
+            cluster.renewed(Node(identity=node.identity), NOW + number * HOURS)
         assert not cluster.register.revocations.entries
 
-        cluster.renewed(Node(identity=node.identity))
+        cluster.renewed(Node(identity=node.identity), NOW + 16 * HOURS)
 
         assert cluster.register.revocations.holds(first)
         assert len(cluster.register.nodes["node1"].superseded) == register.MOST_SUPERSEDED
-        entries = (Revoked(serial, unix() + 9) for serial in range(admission.RESERVED - 1))
+        entries = (Revoked(serial, unix(NOW + YEAR)) for serial in range(admission.RESERVED - 1))
         cluster.order(admission.revoke_serials(cluster.register, entries, cluster.facts, NOW))
-        assert cluster.refusal(Node(identity=node.identity), renewal=True).kind is Reason.TOO_MANY_GRANTS
-        cluster.order(admission.revoke(cluster.register, "node1", cluster.facts, NOW))
+        late = NOW + 40 * HOURS
+        assert cluster.refusal(Node(identity=node.identity), late, renewal=True).kind is Reason.TOO_MANY_GRANTS
+        for _ in range(register.MOST_SUPERSEDED + 2):
+            cluster.renew_master(late)
+        cluster.order(admission.revoke(cluster.register, "node1", cluster.facts, late))
+
+    def test_one_node_has_only_so_many_grants_a_day(self, cluster: Cluster) -> None:
+        node, other = Node(), Node("node2")
+        for each in (node, other):
+            cluster.ask(each)
+        for number in range(1, register.MOST_GRANTS_A_DAY):
+            cluster.renewed(Node(identity=node.identity), NOW + timedelta(minutes=number))
+        soon = NOW + timedelta(hours=1)
+        granted = cluster.register.nodes["node1"].grant
+        again = Node(identity=node.identity)
+
+        for renewal in (False, True):
+            refusal = cluster.refusal(again, soon, renewal=renewal)
+            assert (refusal.kind, refusal.status) == (Reason.TOO_MANY_GRANTS, 429)
+            assert f"hepto node replace node1 {node.fingerprint}" in refusal.detail
+        assert cluster.register.nodes["node1"].grant == granted
+        cluster.renewed(Node("node2", identity=other.identity), soon)
+        for _ in range(register.MOST_GRANTS_A_DAY + 2):
+            cluster.renew_master(soon)
+        cluster.renewed(again, NOW + timedelta(hours=24, seconds=1))
+
+    def test_an_operator_lets_a_node_with_too_many_grants_begin_anew(self, cluster: Cluster) -> None:
+        node = Node()
+        cluster.ask(node)
+        for _ in range(1, register.MOST_GRANTS_A_DAY):
+            cluster.renewed(Node(identity=node.identity))
+
+        cluster.order(admission.replace_node(cluster.register, "node1", node.fingerprint, cluster.facts, NOW))
+
+        assert cluster.ask(Node(identity=node.identity)) is None
 
 
 class TestOrders:
@@ -306,6 +340,54 @@ class TestOrders:
         assert cluster.ask(new) is None
         assert cluster.refusal(old).kind is Reason.NAME_TAKEN
 
+    @pytest.mark.parametrize("admit", ["key", "operator"])
+    def test_the_old_node_is_not_back_before_the_one_that_replaces_it(self, admit: str) -> None:
+        cluster, old, new = Cluster(admit), Node(), Node()
+        cluster.order(admission.replace_node(cluster.register, "node1", old.fingerprint, cluster.facts, NOW))
+        cluster.ask(old)
+        cluster.order(admission.replace_node(cluster.register, "node1", new.fingerprint, cluster.facts, NOW))
+
+        for stranger in (old, Node()):
+            refusal = cluster.refusal(stranger)
+            assert (refusal.kind, refusal.status) == (Reason.NAME_TAKEN, 409)
+            assert new.fingerprint in refusal.detail
+            assert f"hepto node replace node1 {stranger.fingerprint}" in refusal.detail
+        assert cluster.ask(new) is None
+        assert cluster.register.nodes["node1"].grant.identity == new.public
+
+    def test_a_name_that_was_kept_for_nobody_who_came_is_freed(self, cluster: Cluster) -> None:
+        cluster.order(admission.replace_node(cluster.register, "node1", "ab" * 32, cluster.facts, NOW))
+        with pytest.raises(UserError, match="there is no node node1"):
+            admission.revoke(cluster.register, "node1", cluster.facts, NOW)
+
+        cluster.order(admission.forget(cluster.register, "node1", cluster.facts, NOW))
+
+        assert not cluster.register.admitted
+        assert cluster.ask(Node()) is None
+
+    @pytest.mark.parametrize("name", ["node1", "node2"])
+    def test_who_was_forgotten_comes_back_by_an_operator_only(self, cluster: Cluster, name: str) -> None:
+        old = Node()
+        cluster.ask(old)
+        cluster.order(admission.forget(cluster.register, "node1", cluster.facts, NOW))
+        again, later = Node(name, identity=old.identity), NOW + YEAR
+
+        assert cluster.ask(again, later) == old.fingerprint
+        assert name not in cluster.register.nodes
+        cluster.order(admission.admit(cluster.register, old.fingerprint))
+        assert cluster.ask(again, later) is None
+        assert cluster.register.nodes[name].grant.identity == old.public
+        assert not cluster.register.forgotten
+
+    def test_another_machine_takes_a_forgotten_name_while_the_old_one_waits(self, cluster: Cluster) -> None:
+        old, new = Node(), Node()
+        cluster.ask(old)
+        cluster.order(admission.forget(cluster.register, "node1", cluster.facts, NOW))
+        cluster.ask(old)
+
+        assert cluster.ask(new) is None
+        assert cluster.refusal(old).kind is Reason.NAME_TAKEN
+
     def test_revoked_grants_are_dropped_with_their_year(self, cluster: Cluster) -> None:
         for name in ("node1", "node2"):
             cluster.ask(Node(name))
@@ -336,6 +418,12 @@ class TestOrders:
 def test_the_masters_name_is_pinned_too(cluster: Cluster) -> None:
     with pytest.raises(UserError, match="pinned to another identity"):
         admission.enrol_master(cluster.register, Node("mymaster", Role.FULL).request(), cluster.facts, NOW)
+
+    worker = Node()
+    cluster.ask(worker)
+    taken = Node("mymaster", Role.FULL, cluster.node.identity, worker.wireguard)
+    with pytest.raises(UserError, match="node1 has this WireGuard key"):
+        admission.enrol_master(cluster.register, taken.request(), cluster.facts, NOW)
 
     again = admission.enrol_master(cluster.register, cluster.node.request(), cluster.facts, NOW)
     assert again == cluster.register

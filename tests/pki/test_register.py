@@ -1,5 +1,6 @@
 """The signer's memory: nothing gets lost on the disk, and a damaged one is not taken for an empty one."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -32,8 +33,16 @@ def test_what_was_written_is_read() -> None:
     assert FULL.pending
     assert FULL.admitted
     assert FULL.denied
+    assert FULL.forgotten
     assert FULL.revocations.entries
     assert FULL.joined
+
+
+def test_a_register_from_before_nodes_were_forgotten_is_read() -> None:
+    value = json.loads(dump(FULL))
+    del value["forgotten"]
+
+    assert load(json.dumps(value).encode()) == dataclasses.replace(FULL, forgotten=frozenset())
 
 
 def test_a_later_version_is_not_read() -> None:
