@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hepto.address import AddressPlan
 from hepto.errors import UserError
@@ -22,7 +23,7 @@ from hepto.pki import grant as grants
 from hepto.pki.grant import Grant
 from hepto.pki.issue import Issuer
 from hepto.pki.join import LONGEST_NONCE, MOST_KEYS, Request
-from hepto.pki.joiner import Applicant, Enrolment, Joiner, Renewer
+from hepto.pki.joiner import Applicant, Enrolment, Joiner, Renewer, Seen
 from hepto.pki.profiles import BY_NAME, Authority, Profile, Subject, held_by
 from hepto.pki.reasons import PkiError
 from hepto.pki.register import Register
@@ -65,7 +66,7 @@ class Pki:
         """SHA-256 of the cluster's CA in hex, the value of `hepto.ca`. Only when `locked`."""
         return verify.fingerprint(self.authority())
 
-    def identity(self, given: ed25519.Ed25519PrivateKey | None = None) -> ed25519.Ed25519PrivateKey:
+    def identity(self, given: Ed25519PrivateKey | None = None) -> Ed25519PrivateKey:
         """The node's identity key: `given` (credential hepto.identity, never written), the kept one, else a new one."""
         if given is not None:
             return given
@@ -74,7 +75,7 @@ class Pki:
         try:
             return store.load_identity(path.read_bytes())
         except FileNotFoundError:
-            key = ed25519.Ed25519PrivateKey.generate()
+            key = Ed25519PrivateKey.generate()
             _write(path, store.private_pem(key))
             return key
         except store.UnreadableError as error:
@@ -191,15 +192,13 @@ class Pki:
         return {entry.profile.name: _new_key() for entry in self.due(now)}
 
     def joiner(
-        self, identity: ed25519.Ed25519PrivateKey, wireguard: Secret, key: Secret, pin: str | None = None
+        self, identity: Ed25519PrivateKey, wireguard: Secret, key: Secret, pin: str | None = None, seen: Seen = ()
     ) -> Joiner:
-        """A join with the gossip key `key`. `pin`: `hepto.ca`. A locked node takes its own CA only."""
-        known = self.authority() if self.locked else None
-        return Joiner(
-            self._applicant(identity, wireguard), key, secrets.token_bytes(LONGEST_NONCE), pin=pin, known=known
-        )
+        """A join with the gossip key `key`. `pin`: `hepto.ca`; `seen`: names and grants. A locked node keeps its CA."""
+        known, applicant = self.authority() if self.locked else None, self._applicant(identity, wireguard)
+        return Joiner(applicant, key, secrets.token_bytes(LONGEST_NONCE), pin=pin, known=known, seen=seen)
 
-    def renewer(self, identity: ed25519.Ed25519PrivateKey, wireguard: Secret, key: Secret) -> Renewer:
+    def renewer(self, identity: Ed25519PrivateKey, wireguard: Secret, key: Secret) -> Renewer:
         """A renewal. `key`: the primary gossip key, as far as it is known here. Only when `locked`."""
         applicant, nonce = self._applicant(identity, wireguard), secrets.token_bytes(LONGEST_NONCE)
         return Renewer(applicant, key, nonce, known=self.authority(), revoked=self.revocations())
@@ -228,7 +227,7 @@ class Pki:
         authority = store.certificate_pem(enrolment.authority)
         self._keep(store.authority_name(Authority.CLUSTER), authority, durable.MODE_PUBLIC)
 
-    def enrol_master(self, identity: ed25519.Ed25519PrivateKey, wireguard: bytes, now: datetime) -> bytes:
+    def enrol_master(self, identity: Ed25519PrivateKey, wireguard: bytes, now: datetime) -> bytes:
         """The master's own grant, made or renewed when it is due; `wireguard` is public. After `establish`.
 
         Raises UserError if the cluster's register is damaged, or has another identity under this name.
@@ -289,7 +288,7 @@ class Pki:
     def _register(self) -> Register:
         return register.load(self._path(store.REGISTER).read_bytes())
 
-    def _applicant(self, identity: ed25519.Ed25519PrivateKey, wireguard: Secret) -> Applicant:
+    def _applicant(self, identity: Ed25519PrivateKey, wireguard: Secret) -> Applicant:
         return Applicant(self.subject.cluster, self.subject.node, self.subject.role, identity, wireguard)
 
     def _granted(self) -> Grant | None:

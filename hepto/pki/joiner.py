@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from hepto.given import shorten
 from hepto.pki import fields, grant, join, revocations
 from hepto.pki.grant import Grant
 from hepto.pki.issue import long_names
@@ -29,6 +30,8 @@ from hepto.values import Role, Secret
 ACCEPTED: Final = 200
 PENDING: Final = 202
 MILLISECONDS: Final = 1000
+Seen = tuple[tuple[str, bytes], ...]
+"""Names of members, and the grants that gossip shows of them."""
 
 
 @dataclass(frozen=True)
@@ -179,15 +182,18 @@ class Joiner(_Exchange):
         *,
         pin: str | None = None,
         known: x509.Certificate | None = None,
+        seen: Seen = (),
     ):
         """`key`: the primary gossip key. `nonce`: 16 to 64 random bytes. `pin`: `hepto.ca`, SHA-256 in hex.
 
         `known`: the CA of the cluster that this node has belonged to (node lock): it never takes another.
+        `seen`: without `pin` and `known` a CA that did not sign all of these is refused.
         """
         super().__init__(applicant, nonce)
         self._join_key = fields.join_key(key.reveal(), applicant.cluster)
         self._pin = pin
         self._known = known
+        self._seen = seen
 
     def hello(self) -> bytes:
         """The first body."""
@@ -210,7 +216,21 @@ class Joiner(_Exchange):
                 f"the cluster's CA is {fingerprint(authority)}; this node belongs to {fingerprint(self._known)}",
             )
         _verify_master(welcome.grant, welcome.master, authority, Revocations())
+        if self._pin is None and self._known is None:
+            self._refuse_another_authority(authority)
         self._welcome, self._authority = welcome, authority
+
+    def _refuse_another_authority(self, authority: x509.Certificate) -> None:
+        """A member that was taken over has the gossip key, too, and may offer a CA of its own."""
+        for name, data in self._seen:
+            try:
+                grant.verify(data, name, authority)
+            except PkiError:
+                raise PkiError(
+                    Reason.OTHER_AUTHORITY,
+                    f"the CA offered is {fingerprint(authority)}, and the grant that gossip shows of "
+                    f"{shorten(name)} is not signed by it; give the right one as hepto.ca=",
+                ) from None
 
     def _mac_key(self, shared: bytes) -> bytes:
         del shared

@@ -70,6 +70,19 @@ def cluster(tmp_path: Path) -> Cluster:
     return Cluster(tmp_path)
 
 
+def test_a_joiner_knows_what_gossip_shows_until_it_is_locked(cluster: Cluster) -> None:
+    node, seen = cluster.node, (("mymaster", bytes(grant.BYTES)),)
+
+    def welcomed() -> None:
+        joiner = cluster.worker.joiner(node.identity, node.wireguard, GOSSIP_KEY, seen=seen)
+        joiner.hello_answered(cluster.signer.hello(joiner.hello(), NOW).body)
+
+    with pytest.raises(PkiError, match="other-authority"):
+        welcomed()
+    cluster.join()
+    welcomed()
+
+
 class TestTheMastersOwn:
     def test_it_has_a_grant_and_remembers_itself(self, cluster: Cluster) -> None:
         own = cluster.master.grant()

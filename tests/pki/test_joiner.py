@@ -153,6 +153,30 @@ class TestWhomToBelieve:
         with pytest.raises(PkiError, match="other-authority"):
             renewer.hello_answered(master.signer.hello(renewer.hello(), NOW).body)
 
+    def test_an_authority_that_has_not_signed_the_grants_of_gossip_is_refused(self, master: Master) -> None:
+        """A member that was taken over has the gossip key, and makes a CA with a master of its own."""
+        honest, impostor = master.join(Node()), Master()
+        seen = (("mymaster", honest.master), ("node1", honest.grant))
+
+        assert master.join(Node("node2"), seen=seen).authority == master.issuer.certificate
+        for more in (seen, (("mymaster", impostor.signer.own), *seen), (("node1\x1b", honest.grant),)):
+            with pytest.raises(PkiError) as error:
+                impostor.join(Node("node3"), seen=more)
+            assert error.value.kind is Reason.OTHER_AUTHORITY
+            assert fingerprint(impostor.issuer.certificate) in error.value.detail
+            assert "mymaster" in error.value.detail or "node1" in error.value.detail
+            assert error.value.detail.isprintable()
+        assert "node3" not in impostor.register.nodes
+
+    def test_what_gossip_shows_is_no_reason_against_an_authority_that_is_known(self, master: Master) -> None:
+        """One member without a good grant would keep every node out."""
+        seen, own = (("node9", bytes(grant.BYTES)),), master.issuer.certificate
+
+        assert master.join(Node("node1"), seen=seen, pin=fingerprint(own)).authority == own
+        assert master.join(Node("node2"), seen=seen, known=own).authority == own
+        with pytest.raises(PkiError, match="other-authority"):
+            master.join(Node("node3"), seen=seen)
+
     def test_nobody_without_the_key_can_welcome(self, master: Master) -> None:
         joiner = Joiner(Node().applicant, GOSSIP_KEY, b"n" * 16)
         other = Master(keys=(Secret(bytes(32)),))
