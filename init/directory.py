@@ -65,8 +65,7 @@ class Directory:
             if self._seen.get(name) == signature:
                 continue
             try:
-                with open(entry.path, "rb") as file:
-                    written[name] = file.read(MAX_BYTES + 1)
+                written[name] = _read(entry.path)
             except FileNotFoundError:
                 found.discard(name)
                 continue
@@ -78,3 +77,25 @@ class Directory:
         """Read everything anew at the next look."""
         self._seen.clear()
         self._due = 0.0
+
+
+def _read(path: str) -> bytes:
+    """A file's content, cut behind its largest size; nothing if it is no file or cannot be read (no JSON either).
+
+    Never waits: a FIFO of that name would hold up PID 1 for ever. Raises FileNotFoundError.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        return b""
+    data = b""
+    try:
+        while part := os.read(descriptor, MAX_BYTES + 1 - len(data)):
+            data += part
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+    return data

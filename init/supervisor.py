@@ -16,6 +16,7 @@ from init.contract.status import LastExit, Reason, ServiceStatus, State, Wait, e
 from init.directory import Changes
 from init.fifos import OWN, Fifos
 from init.processes import Poller, Processes
+from init.rescue import place
 from init.service import REMAINS_POLL, Move, Supervised
 
 PROBE_FIRST, PROBE_MOST = 0.01, 0.25
@@ -66,6 +67,7 @@ class Supervisor:
         self._probes: dict[str, tuple[float, float]] = {}
         self._retries: dict[str, float] = {}
         self._forgotten: list[str] = []
+        self._raised: dict[str, bytes] = {}
 
     # -- the desired state -------------------------------------------------------------------------------------------
 
@@ -75,24 +77,48 @@ class Supervisor:
         self._configure(name, spec, now)
 
     def apply(self, changes: Changes, now: float) -> None:
-        """Take over what a look at the directory has found."""
+        """Take over what a look at the directory has found, each file for itself.
+
+        What a file raises that it should not is raised here when all others are done, for it may be none of its doing:
+        then all is read anew. The second time it is the content's, and is said in the service's status.
+        """
+        first: Exception | None = None
         for name, data in changes.written.items():
             if name in self._builtin or name in (OWN, os.path.basename(self._groups.shims)):
                 self._log(f"service file {name}.json ignored: the name is PID 1's own")
                 continue
             try:
-                spec = parse(data)
-            except BadServiceError as error:
-                self._log(f"service file {name}.json: {error}")
-                if name not in self.services:
-                    self._configure(name, GONE, now)
-                self.services[name].misconfigured(str(error))
+                self._take_over(name, data, now)
+            except Exception as error:
+                if self._raised.get(name) == data:
+                    self._blame(name, error, now)
+                else:
+                    self._raised[name] = data
+                    first = first or error
             else:
-                self._configure(name, spec, now)
+                self._raised.pop(name, None)
         if changes.present is not None:
             for name, service in self.services.items():
                 if name not in changes.present and name not in self._builtin and not service.removed:
                     service.remove()
+        if first is not None:
+            raise first
+
+    def _take_over(self, name: str, data: bytes, now: float) -> None:
+        try:
+            spec = parse(data)
+        except BadServiceError as error:
+            self._log(f"service file {name}.json: {error}")
+            if name not in self.services:
+                self._configure(name, GONE, now)
+            self.services[name].misconfigured(str(error))
+        else:
+            self._configure(name, spec, now)
+
+    def _blame(self, name: str, error: Exception, now: float) -> None:
+        text = f"PID 1 cannot take it over: {type(error).__name__}: {error} ({place(error)})"
+        self._log(f"service file {name}.json: {text}")
+        self.services.setdefault(name, Supervised(name, GONE, now)).misconfigured(text)
 
     def _configure(self, name: str, spec: Service, now: float) -> None:
         service = self.services.get(name)

@@ -13,6 +13,8 @@ from typing import Any
 
 VERSION = 1
 MAX_BYTES = 256 * 1024
+MAX_MISTAKE = 200
+"""Characters of one mistake that are shown: what is wrong may be as long as the file."""
 NAME = re.compile(r"[a-z0-9-]{1,32}")
 
 
@@ -20,8 +22,8 @@ class BadServiceError(ValueError):
     """A service file that asks for something unknown or impossible; `mistakes` names each. Nothing was changed."""
 
     def __init__(self, mistakes: list[str]):
-        super().__init__("; ".join(mistakes))
-        self.mistakes = tuple(mistakes)
+        self.mistakes = tuple(_shown(mistake) for mistake in mistakes)
+        super().__init__("; ".join(self.mistakes))
 
 
 class Type(Enum):
@@ -152,6 +154,8 @@ def valid_name(name: str) -> bool:
 
 def parse(data: bytes) -> Service:
     """Read a service file. Raises BadServiceError with all mistakes; never anything else, whatever the bytes are."""
+    if not data:
+        raise BadServiceError(["empty, or no file that can be read"])
     if len(data) > MAX_BYTES:
         raise BadServiceError([f"larger than {MAX_BYTES} bytes"])
     try:
@@ -183,9 +187,14 @@ def _check(service: Service, mistakes: list[str]) -> None:
     if not -1000 <= service.oom_score_adj <= 1000:
         mistakes.append("oom_score_adj: must be from -1000 to 1000")
     mistakes.extend(f"after: {name!r} is no service name" for name in service.after if not valid_name(name))
-    texts = (*service.argv, service.cwd, service.ready.target, *service.env, *service.env.values())
+    texts = (
+        *(*service.argv, service.cwd, service.ready.target, *service.env, *service.env.values()),
+        *(service.user, *service.groups, *(service.capabilities or ())),
+    )
     if any("\0" in text for text in texts):
-        mistakes.append("a NUL character in argv, cwd, env or ready.target")
+        mistakes.append("a NUL character in argv, cwd, env, user, groups, capabilities or ready.target")
+    if not all(_is_unicode(text) for text in texts):
+        mistakes.append("half a character (a lone surrogate) in a text")
     if any(not name or "=" in name for name in service.env):
         mistakes.append("env: an empty name or one with '='")
     positive = (
@@ -222,7 +231,7 @@ def _value(kind: Any, value: Any, where: str, mistakes: list[str]) -> Any:
         allowed = {item.value: item for item in kind}
         if isinstance(value, str) and value in allowed:
             return allowed[value]
-        mistakes.append(f"{where}: {value!r} is none of {', '.join(allowed)}")
+        mistakes.append(f"{where}: {_named(value)} is none of {', '.join(allowed)}")
         return None
     if kind in (Ready, Stop, Restart, Limits):
         if isinstance(value, dict):
@@ -232,8 +241,23 @@ def _value(kind: Any, value: Any, where: str, mistakes: list[str]) -> Any:
     check, convert, expected = _PLAIN[str(kind) if not isinstance(kind, type) else kind.__name__]
     if check(value):
         return convert(value)
-    mistakes.append(f"{where}: {value!r} is not {expected}")
+    mistakes.append(f"{where}: {_named(value)} is not {expected}")
     return None
+
+
+def _named(value: Any) -> str:
+    """A value in a mistake. Not what is in a list or object: `repr` of one that is nested deeply recurses too far."""
+    return "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else repr(value)
+
+
+def _shown(mistake: str) -> str:
+    """Can be written to any log: no halves of characters, and not too long."""
+    text = mistake if len(mistake) <= MAX_MISTAKE else f"{mistake[:MAX_MISTAKE]}…"
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _is_text(value: Any) -> bool:
@@ -249,7 +273,8 @@ def _is_texts(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Within bounds, since a whole number can be larger than any float: converting that raises OverflowError."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
 _PLAIN: dict[str, tuple[Any, Any, str]] = {

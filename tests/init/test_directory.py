@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from init.contract.service import MAX_BYTES
 from init.directory import RESCAN, Changes, Directory
 
 
@@ -30,6 +31,22 @@ def test_what_is_no_service_file_is_not_seen(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"x")
 
     assert Directory(str(tmp_path)).look(0.0) == Changes({}, frozenset())
+
+
+def test_what_cannot_be_read_has_no_content_and_holds_up_nothing(tmp_path: Path) -> None:
+    (tmp_path / "directory.json").mkdir()
+    os.mkfifo(tmp_path / "fifo.json")
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    put(tmp_path, "etcd.json", b"one")
+    written = {"directory": b"", "fifo": b"", "loop": b"", "etcd": b"one"}
+
+    assert Directory(str(tmp_path)).look(0.0) == Changes(written, frozenset(written))
+
+
+def test_a_file_is_read_to_just_behind_the_largest_size(tmp_path: Path) -> None:
+    put(tmp_path, "etcd.json", b"x" * (MAX_BYTES + 100))
+
+    assert len(Directory(str(tmp_path)).look(0.0).written["etcd"]) == MAX_BYTES + 1
 
 
 def test_a_directory_that_is_away_is_no_fact_about_any_service(tmp_path: Path) -> None:

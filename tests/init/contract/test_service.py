@@ -78,6 +78,10 @@ def test_all_mistakes_are_named_at_once() -> None:
         ({"env": {"A=B": "c"}}, "env: an empty name or one with '='"),
         ({"stop": {"timeout": 0}}, "a time of ready, stop or restart"),
         ({"restart": {"cap": 1e9}}, "a time of ready, stop or restart"),
+        ({"restart": {"cap": 10**400}}, "restart.cap: 1000"),
+        ({"ready": {"timeout": float("inf")}}, "ready.timeout: inf is not a number"),
+        ({"user": "a\0b"}, "a NUL character"),
+        ({"user": "\ud800"}, "half a character"),
         ({"stop": {"signal": "TERM"}}, "stop.signal"),
         ({"version": 2}, "version 2 is not 1"),
         ({"limits": {"pids_max": True}}, "limits.pids_max"),
@@ -92,37 +96,64 @@ def test_not_a_number_is_no_time() -> None:
         parse(b'{"argv": ["/bin/true"], "stop": {"timeout": NaN}}')
 
 
+def test_mistakes_can_be_written_to_any_log() -> None:
+    (mistake,) = mistakes(**{"\ud800" * 1000: 1})
+
+    assert mistake.startswith("\\ud800\\ud800")
+    assert mistake.endswith("…")
+
+
+def test_deep_nesting_is_a_mistake_like_any_other() -> None:
+    """`json.loads` takes what `repr` does not."""
+    for depth in range(100, 1200, 50):
+        with pytest.raises(BadServiceError):
+            parse(b'{"argv": ' + b"[" * depth + b"]" * depth + b"}")
+
+
+def test_nothing_is_no_service() -> None:
+    with pytest.raises(BadServiceError, match="empty, or no file"):
+        parse(b"")
+
+
 def test_an_oversized_file_is_refused_before_it_is_parsed() -> None:
     with pytest.raises(BadServiceError, match="larger than"):
         parse(b" " * (MAX_BYTES + 1))
 
 
-@given(
-    st.binary()
-    | st.text().map(str.encode)
-    | st.recursive(st.none() | st.booleans() | st.text(), st.lists).map(json.dumps).map(str.encode)
-)
+TEXTS = st.text(st.characters() | st.characters(categories=["Cs"]), max_size=5)
+NUMBERS = st.integers() | st.floats() | st.sampled_from([10**400, -(10**400)])
+PLAIN = st.none() | st.booleans() | NUMBERS | TEXTS
+VALUES = PLAIN | st.lists(PLAIN, max_size=3) | st.dictionaries(TEXTS, PLAIN, max_size=3)
+PARTS = {"ready": Ready, "stop": Stop, "restart": Restart, "limits": Limits}
+
+
+def values_in(of: type) -> st.SearchStrategy[dict[str, object]]:
+    """Any values in some of the fields of a class."""
+    return st.dictionaries(st.sampled_from(sorted(of.__annotations__)), VALUES, max_size=4)
+
+
+def gives_a_service_or_mistakes(data: bytes) -> None:
+    try:
+        assert isinstance(parse(data), Service)
+    except BadServiceError as error:
+        assert error.mistakes
+        assert str(error).encode()
+
+
+@given(st.binary() | st.text().map(str.encode) | VALUES.map(json.dumps).map(str.encode))
 def test_any_bytes_give_a_service_or_mistakes(data: bytes) -> None:
-    try:
-        parse(data)
-    except BadServiceError as error:
-        assert error.mistakes
+    gives_a_service_or_mistakes(data)
 
 
 @given(
-    st.fixed_dictionaries(
-        {},
-        optional={
-            name: st.none() | st.integers() | st.text() | st.lists(st.text()) | st.dictionaries(st.text(), st.text())
-            for name in Service.__dataclass_fields__
-        },
-    )
+    values_in(Service),
+    st.sampled_from(sorted(PARTS)).flatmap(lambda name: st.tuples(st.just(name), values_in(PARTS[name]))),
 )
-def test_any_values_in_known_fields_give_a_service_or_mistakes(fields: dict[str, object]) -> None:
-    try:
-        assert isinstance(parse(json.dumps(fields).encode()), Service)
-    except BadServiceError as error:
-        assert error.mistakes
+def test_any_values_in_known_fields_give_a_service_or_mistakes(
+    fields: dict[str, object], part: tuple[str, dict[str, object]]
+) -> None:
+    gives_a_service_or_mistakes(json.dumps(fields).encode())
+    gives_a_service_or_mistakes(json.dumps({**fields, "argv": ["/bin/true"], part[0]: part[1]}).encode())
 
 
 @pytest.mark.parametrize(

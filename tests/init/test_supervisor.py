@@ -1,0 +1,98 @@
+"""What the supervisor takes over from service files (what it does with processes is in tests/kernel)."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from init import cgroups, supervisor
+from init.contract.service import Service, parse
+from init.contract.status import load_service
+from init.directory import Changes
+from init.fifos import Fifos
+from init.poller import Poller
+from init.supervisor import GONE, Supervisor
+
+GOOD = Service(("/bin/true",)).dump()
+OTHER = Service(("/bin/false",)).dump()
+POISON = Service(("/bin/poison",)).dump()
+
+
+@pytest.fixture
+def log() -> list[str]:
+    """What was logged."""
+    return []
+
+
+@pytest.fixture
+def supervised(tmp_path: Path, log: list[str], monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+    """A supervisor without control groups, whose reader has a defect that POISON brings out."""
+
+    def reader(data: bytes) -> Service:
+        if data == POISON:
+            raise OverflowError("the poison")
+        return parse(data)
+
+    monkeypatch.setattr(supervisor, "parse", reader)
+    return Supervisor(
+        groups=cgroups.Cgroups(str(tmp_path / "cgroups")),
+        fifos=Fifos(str(tmp_path)),
+        poller=Poller(),
+        status_directory=str(tmp_path),
+        notify_socket=str(tmp_path / "notify.sock"),
+        log=log.append,
+    )
+
+
+def look(**files: bytes) -> Changes:
+    """A look that has found all of these new."""
+    return Changes(files, frozenset(files))
+
+
+def test_a_file_that_raises_keeps_no_other_from_being_taken_over(supervised: Supervisor) -> None:
+    supervised.apply(look(gone=GOOD), 0.0)
+    with pytest.raises(OverflowError, match="the poison"):
+        supervised.apply(look(first=GOOD, bad=POISON, last=OTHER), 1.0)
+
+    assert supervised.services["first"].spec == parse(GOOD)
+    assert supervised.services["last"].spec == parse(OTHER)
+    assert supervised.services["gone"].removed
+
+
+def test_one_that_raises_again_is_named_in_its_status_and_raises_no_more(
+    supervised: Supervisor, log: list[str], tmp_path: Path
+) -> None:
+    with pytest.raises(OverflowError):
+        supervised.apply(look(bad=POISON, good=GOOD), 0.0)
+    for now in (1.0, 2.0):
+        supervised.apply(look(bad=POISON, good=GOOD), now)
+
+    status = supervised.services["bad"].status()
+    assert status.error.startswith("PID 1 cannot take it over: OverflowError: the poison (test_supervisor.py:")
+    assert supervised.services["bad"].spec == GONE
+    assert supervised.services["good"].status().error == ""
+    assert f"service file bad.json: {status.error}" in log
+    supervised.publish()
+    assert load_service(json.loads((tmp_path / "bad.json").read_bytes())).error == status.error
+
+
+def test_it_keeps_the_last_good_specification_until_the_file_is_right_again(supervised: Supervisor) -> None:
+    supervised.apply(look(one=GOOD), 0.0)
+    with pytest.raises(OverflowError):
+        supervised.apply(look(one=POISON), 1.0)
+    supervised.apply(look(one=POISON), 2.0)
+    assert supervised.services["one"].spec == parse(GOOD)
+    supervised.apply(look(one=OTHER), 3.0)
+
+    assert supervised.services["one"].spec == parse(OTHER)
+    assert supervised.services["one"].error == ""
+    with pytest.raises(OverflowError):  # what raised once and was right since may be passing again
+        supervised.apply(look(one=POISON), 4.0)
+
+
+def test_a_bad_file_keeps_the_last_good_specification_and_says_why(supervised: Supervisor) -> None:
+    supervised.apply(look(one=GOOD), 0.0)
+    supervised.apply(look(one=b'{"argv": ["/bin/true"], "restart": {"cap": 1' + b"0" * 400 + b"}}"), 1.0)
+
+    assert supervised.services["one"].spec == parse(GOOD)
+    assert supervised.services["one"].error.startswith("restart.cap: 1000")
