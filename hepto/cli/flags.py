@@ -78,8 +78,9 @@ def collect(found: dict[Option, Any]) -> list[Given]:
             givens += [Given(option.name, None, _SOURCE)] if value else []
             continue
         for text in value:
-            data = read_secret(option, text) if option.secret else os.fsencode(text)
-            givens.append(Given(option.name, data, _SOURCE))
+            givens.append(
+                secret_given(option, text) if option.secret else Given(option.name, os.fsencode(text), _SOURCE)
+            )
     return givens
 
 
@@ -89,28 +90,35 @@ def environment_givens(environment: Mapping[str, str] = os.environ) -> list[Give
     for given in parse_environment(environment):
         option = BY_NAME.get(normalise(given.name))
         if option and option.secret and given.value and given.value.startswith(b"@"):
-            value = _read_file(option.variable, os.fsdecode(given.value[1:]))
-            givens.append(Given(given.name, value, given.source))
+            givens.append(_file_given(option, os.fsdecode(given.value[1:]), given.source))
         else:
             givens.append(given)
     return givens
 
 
-def read_secret(option: Option, text: str) -> bytes:
-    """The secret that a flag names."""
+def secret_given(option: Option, text: str) -> Given:
+    """The secret that a flag names; what cannot be read is a defect, to be reported with all other mistakes."""
     if text == "-":
-        return sys.stdin.buffer.read().removesuffix(b"\n")
-    if not text.startswith("@"):
-        raise UserError(
-            f"{option.flag} takes @FILE, or - for standard input: the arguments of a program are no secret",
-            f"write it to a file: hepto key --output FILE, then {option.flag} @FILE",
-            ExitCode.USAGE,
-        )
-    return _read_file(option.flag, text[1:])
+        return Given(option.name, sys.stdin.buffer.read().removesuffix(b"\n"), _SOURCE)
+    if text.startswith("@"):
+        return _file_given(option, text[1:], _SOURCE)
+    what = "it takes @FILE, or - for standard input: the arguments of a program are no secret"
+    make = "hepto key --output FILE" if option.name == "key" else f"write it to a file ({option.kind.allowed})"
+    return Given(option.name, None, _SOURCE, (what, f"{make}, then {option.flag} @FILE"))
 
 
-def _read_file(who: str, name: str) -> bytes:
+def read_secret(option: Option, text: str) -> bytes:
+    """The secret that a flag names, for a command that has no other mistakes to report. Raises UserError."""
+    given = secret_given(option, text)
+    if given.defect:
+        what, hint = given.defect
+        raise UserError(f"{option.flag}: {what}", hint, ExitCode.USAGE)
+    assert given.value is not None, "it has a value or a defect"
+    return given.value
+
+
+def _file_given(option: Option, name: str, source: Source) -> Given:
     try:
-        return Path(name).read_bytes().removesuffix(b"\n")
+        return Given(option.name, Path(name).read_bytes().removesuffix(b"\n"), source)
     except OSError as error:
-        raise UserError(f"{who}: {name}: {error.strerror}", "name a file that can be read", ExitCode.USAGE) from None
+        return Given(option.name, None, source, (f"{name}: {error.strerror}", "name a file that can be read"))

@@ -24,7 +24,7 @@ from hepto.api import orders
 from hepto.api.client import Candidate, Membership
 from hepto.api.operators import Verb
 from hepto.api.orders import Operator
-from hepto.cli.flags import environment_givens, read_secret
+from hepto.cli.flags import environment_givens, secret_given
 from hepto.config import Config, resolve
 from hepto.edge import process
 from hepto.errors import ExitCode, UserError
@@ -96,14 +96,13 @@ def open_session(given: dict[str, str], ssh_key: str | None) -> Session:
 def configuration(given: dict[str, str]) -> Config:
     """Flags outrank the environment. Raises UserError."""
     source = Source(SourceKind.FLAG)
-    values = {
-        name: read_secret(BY_NAME[name], text) if BY_NAME[name].secret else os.fsencode(text)
+    flags = [
+        secret_given(BY_NAME[name], text) if BY_NAME[name].secret else Given(name, os.fsencode(text), source)
         for name, text in given.items()
-    }
+    ]
     # The environment may hold options of a node as well; those of no concern here must not stop this.
     named = [one for one in environment_givens() if one.name.replace("_", "-") in _NAMES]
-    config = resolve([*(Given(name, data, source) for name, data in values.items()), *named], key_elsewhere=True)
-    return config.require()
+    return resolve([*flags, *named], key_elsewhere=True).require()
 
 
 _NAMES: Final = ("anchor", "cluster", "key", "ca", "api-port")

@@ -78,11 +78,22 @@ class TestInfo:
         text += run("info", "--json", capsys=capsys)
         assert "abab" not in text
 
+    def test_a_secret_that_cannot_be_read_hides_no_other_mistake(self, capsys: pytest.CaptureFixture[str]) -> None:
+        words = ["--key", KEY, "--port", "abc", "--registry-credentials", "swordfish", "--key", "@/nonexistent"]
+        assert main(["info", *words]) == ExitCode.USAGE
+
+        error = capsys.readouterr().err
+        assert [line.startswith("hepto: ") for line in error.splitlines()] == [True, False] * 4
+        assert "--key: /nonexistent: No such file or directory" in error
+        assert "swordfish" not in error
+        assert error.count("hepto key --output FILE") == 1, "that makes a gossip key, and nothing else"
+        assert "write it to a file (HOST=USER:PASSWORD" in error
+
     def test_a_key_in_an_argument_is_refused_and_not_repeated(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["info", "--key", KEY]) == ExitCode.USAGE
 
         error = capsys.readouterr().err
-        assert error.startswith("hepto: --key takes @FILE, or - for standard input")
+        assert error.startswith("hepto: --key: it takes @FILE, or - for standard input")
         assert KEY not in error
 
     def test_a_key_file_that_is_not_there_is_said(self, capsys: pytest.CaptureFixture[str]) -> None:

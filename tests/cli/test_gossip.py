@@ -121,7 +121,7 @@ def test_a_watcher_is_told_what_changes_from_now_on(
         (["--bind", "[::1]:7946"], "there is no --key"),
         (["--bind", "::1", "--insecure"], "--bind ::1 is no address"),
         (["--bind", "[::1]:7946", "--insecure", "--anchor", "[::1"], "write [address]:port"),
-        (["--bind", "[::1]:7946", "--key", "00" * 32], "--key takes @FILE"),
+        (["--bind", "[::1]:7946", "--key", "00" * 32], "--key: it takes @FILE"),
         (["--bind", "[::1]:7946", "--insecure", "--gossip-compat", "serf", "--tag", "a=" + "x" * 500], "at most 512"),
     ],
 )
