@@ -1,23 +1,14 @@
 """`hepto lab`: a cluster of virtual machines on this machine. Parses, calls hepto.lab, prints; decides nothing."""
 
-import contextlib
 import json
-import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
 from hepto.cli.lab_fault import fault, lab_option, power
-from hepto.errors import ExitCode, UserError
-
-if TYPE_CHECKING:
-    from hepto.cli.progress import Progress
-    from hepto.lab import client, state
-
-READY_LIMIT = 600
-"""Seconds that nodes have from power-on to Ready; one takes 40 to 50 without KVM."""
+from hepto.cli.lab_up import up
+from hepto.errors import UserError
 
 node_option = click.option("--node", metavar="NODE", help="Node to use; the first of the lab if not given.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -37,165 +28,9 @@ def command() -> None:
     """
 
 
+command.add_command(up)
 command.add_command(fault)
 command.add_command(power)
-
-
-@command.command()
-@lab_option
-@click.option(
-    "--image",
-    type=click.Path(path_type=Path),
-    default=Path("build/image"),
-    show_default=True,
-    help="Directory that `hepto build` has filled.",
-)
-@click.option("--cluster", default="demo", show_default=True, help="Name of the cluster.")
-@click.option(
-    "--nodes",
-    type=click.IntRange(1, 12),
-    default=1,
-    show_default=True,
-    metavar="NUMBER",
-    help="Number of nodes: the first makes the cluster, the others (two, three …) join it.",
-)
-@click.option("--node", default="one", show_default=True, help="Name of the first node.")
-@click.option(
-    "--memory", type=int, metavar="MIB", help="Memory of a node.  [default: 2048, 1024 for one that only joins]"
-)
-@click.option(
-    "--cpus", type=click.IntRange(1, 64), help="Processors of a node.  [default: 2, with several nodes 1 each]"
-)
-@click.option(
-    "--disk",
-    type=click.IntRange(0),
-    default=8192,
-    show_default=True,
-    metavar="MIB",
-    help="Size of the (sparse) data disk; 0 for none.",
-)
-@click.option(
-    "--disk-from",
-    type=click.Path(exists=True, dir_okay=False, resolve_path=True),
-    default=None,
-    metavar="FILE",
-    help="What the first node's data disk contains at first.",
-)
-@click.option(
-    "--set",
-    "options",
-    multiple=True,
-    metavar="[NODE:]WORD",
-    help="A further word of the kernel command line (of that node only), such as hepto.cni=none. Repeatable.",
-)
-@click.option(
-    "--key",
-    metavar="@FILE",
-    help="File with the cluster's key, or - for standard input. A new key is made if not given.",
-)
-@click.option("--no-key", is_flag=True, help="Boot without any key.")
-@click.option("--admin", type=click.File(), metavar="FILE", help="Public SSH key (ed25519) of an operator.")
-@click.option("--no-router", is_flag=True, help="The lab's router sends no advertisements.")
-@click.option("--no-wait", is_flag=True, help="Do not wait until the nodes are Ready.")
-@click.option(
-    "--limit",
-    type=float,
-    default=READY_LIMIT,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long the nodes may take.",
-)
-def up(lab: str, **given: Any) -> None:
-    """Make a lab and wait until its nodes are Ready.
-
-    \b
-    Examples:
-      hepto lab up
-      hepto lab up --nodes 3
-      hepto lab up --name small --memory 1024 --set hepto.profile=local
-      hepto lab up --nodes 2 --set hepto.debug=no-kube --set two:hepto.mesh-port=7000
-    """
-    from hepto.cli.progress import Progress
-    from hepto.edge.cache import cache_directory
-    from hepto.lab import boot, client, emulator, plan, state
-
-    progress = Progress()
-    where = state.place(lab)
-    if state.alive(where):
-        progress.note(f"lab {lab} is already there; `hepto lab down --name {lab}` ends it")
-        with client.LabClient(where) as connection:
-            if not given["no_wait"]:
-                boot.wait_ready(connection, progress, given["limit"])
-        return
-    image = boot.check_image(given["image"])
-    key = None if given["no_key"] else _key(given["key"])
-    cache = cache_directory()
-    with progress.step("Find QEMU"):
-        found = emulator.find(cache)
-        found = emulator.accelerate(found, image / "vmlinuz", cache, say=progress.detail)
-    if not found.trusted:
-        version = ".".join(map(str, found.version))
-        progress.note(
-            f"QEMU {version} breaks guests with several processors: one is used. QEMU >= 10 has no such fault."
-        )
-    wish = plan.Wish(
-        name=lab,
-        image=str(image),
-        cluster=given["cluster"],
-        node=given["node"],
-        nodes=given["nodes"],
-        memory=given["memory"],
-        cpus=given["cpus"],
-        disk=given["disk"],
-        disk_from=given["disk_from"] or "",
-        options=given["options"],
-        advertise=not given["no_router"],
-        admin=given["admin"].read().strip() if given["admin"] else "",
-    )
-    wanted = plan.lab(wish, found, key)
-    with contextlib.ExitStack() as stack:
-        with progress.step(f"Start lab {lab} ({found.accelerator})"):
-            if not given["no_wait"]:
-                stack.enter_context(boot.turn(cache, found.accelerator, progress))
-            leash = client.make(wanted, where)
-        _boot(leash, where, progress, given)
-    if not given["no_wait"]:
-        with client.LabClient(where) as connection:
-            click.echo(boot.what_next(lab, connection.snapshot()["nodes"]))
-
-
-def _boot(leash: "client.Leash", where: "state.Place", progress: "Progress", given: dict[str, Any]) -> None:
-    """Wait for the nodes; the lab outlives a node that does not become Ready, but not Ctrl-C."""
-    from hepto.lab import boot, client
-
-    try:
-        if not given["no_wait"]:
-            with client.LabClient(where) as connection:
-                boot.wait_ready(connection, progress, given["limit"])
-    except UserError:
-        leash.keep()  # it runs, and somebody will want to look at it
-        raise
-    except BaseException:
-        progress.note("ending the lab")
-        leash.break_off()
-        raise
-    leash.keep()
-
-
-def _key(given: str | None) -> str:
-    """The cluster's key: read, or made."""
-    if given is None:
-        return secrets.token_hex(32)
-    if given == "-":
-        return sys.stdin.read().strip()
-    if not given.startswith("@"):
-        raise UserError(
-            "a key among the arguments can be seen by everybody", "use --key @FILE or --key -", ExitCode.USAGE
-        )
-    try:
-        return Path(given[1:]).read_text().strip()
-    except OSError as error:
-        raise UserError(f"{given[1:]}: {error.strerror}", "name a file that holds the key", ExitCode.USAGE) from None
 
 
 @command.command()

@@ -110,6 +110,8 @@ class Holder:
             "name": self.lab.name,
             "cluster": self.lab.cluster,
             "image": self.lab.image,
+            "build": self.lab.build,
+            "asked": dict(self.lab.asked),
             "emulator": emulator,
             "links": [{"name": item.link.bridge, "prefix": str(item.prefix)} for item in self.routers],
             "nodes": nodes,

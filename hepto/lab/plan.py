@@ -49,24 +49,34 @@ class Wish:
     advertise: bool = True
     admin: str = ""
     """Public keys of operators (hepto.admin). A credential: they contain blanks, which no word may."""
+    build: str = ""
+    """Which build of the image it is."""
+    asked: tuple[tuple[str, str], ...] = ()
+    """Flags and their values, as given."""
+
+
+def names(wish: Wish) -> tuple[str, ...]:
+    """Of the nodes, in their order."""
+    return (wish.node, *NAMES[1 : wish.nodes])
 
 
 def lab(wish: Wish, emulator: Emulator, key: str | None) -> Lab:
     """The specification. Raises UserError for what cannot be."""
     state.check_name(wish.name, "lab")
     state.check_name(wish.node, "node")
-    names = (wish.node, *NAMES[1 : wish.nodes])
-    if len(set(names)) != wish.nodes:
+    all_names = names(wish)
+    if len(set(all_names)) != wish.nodes:
         raise UserError(
-            f"{wish.nodes} nodes cannot be called {', '.join(names)}",
+            f"{wish.nodes} nodes cannot be called {', '.join(all_names)}",
             f"give at most {len(NAMES)} nodes, and the first a name that no other has",
             ExitCode.USAGE,
         )
+    _check_names_in(wish.options, all_names)
     if wish.memory is not None and wish.memory < LEAST_MEMORY:
         raise UserError(f"a node cannot run in {wish.memory} MiB", "give at least --memory 1024", ExitCode.USAGE)
     credentials = (*((("hepto.key", key),) if key is not None else ()), *_admin(wish))
-    whole = Lab(wish.name, wish.image, emulator, (), wish.cluster, wish.advertise)
-    nodes = tuple(_node(wish, name, _options(wish, whole, names, name), credentials) for name in names)
+    whole = Lab(wish.name, wish.image, emulator, (), wish.cluster, wish.advertise, wish.build, wish.asked)
+    nodes = tuple(_node(wish, name, _options(wish, whole, name), credentials) for name in all_names)
     return replace(whole, nodes=nodes)
 
 
@@ -74,17 +84,17 @@ def _admin(wish: Wish) -> tuple[tuple[str, str], ...]:
     return (("hepto.admin", wish.admin),) if wish.admin else ()
 
 
-def _options(wish: Wish, whole: Lab, names: tuple[str, ...], name: str) -> tuple[str, ...]:
+def _options(wish: Wish, whole: Lab, name: str) -> tuple[str, ...]:
     """The words of one node. All but the first join by the first."""
-    first = name == names[0]
+    first = name == wish.node
     ours = {
         "hepto.cluster": wish.cluster,
         "hepto.name": name,
         "hepto.role": wish.role if first else "node",
-        **({} if first else {"hepto.anchor": _anchor(whole, names[0])}),
+        **({} if first else {"hepto.anchor": _anchor(whole, wish.node)}),
         "hepto.debug": "lab",
     }
-    options = merge(ours, tuple(_words_for(name, names, wish.options)))
+    options = merge(ours, tuple(words_for(name, wish.options)))
     length = len(qemu.command_line(options))
     if length > qemu.COMMAND_LINE_LIMIT:
         raise UserError(
@@ -100,16 +110,22 @@ def _anchor(whole: Lab, first: str) -> str:
     return f"{whole.address(first)},{first}.{DOMAIN}"
 
 
-def _words_for(name: str, names: tuple[str, ...], given: tuple[str, ...]) -> Iterator[str]:
+def words_for(name: str, given: tuple[str, ...]) -> Iterator[str]:
+    """The words that are for everybody, and those for the node of that name."""
     for word in given:
         match = FOR_ONE.fullmatch(word)
         if match is None:
             yield word
-        elif match[1] not in names:
-            what = f"--set {word}: there is no node {match[1]!r}"
-            raise UserError(what, f"the nodes are {', '.join(names)}", ExitCode.USAGE)
         elif match[1] == name:
             yield match[2]
+
+
+def _check_names_in(given: tuple[str, ...], known: tuple[str, ...]) -> None:
+    for word in given:
+        match = FOR_ONE.fullmatch(word)
+        if match is not None and match[1] not in known:
+            what = f"--set {word}: there is no node {match[1]!r}"
+            raise UserError(what, f"the nodes are {', '.join(known)}", ExitCode.USAGE)
 
 
 def _node(wish: Wish, name: str, options: tuple[str, ...], credentials: tuple[tuple[str, str], ...]) -> Node:

@@ -97,6 +97,10 @@ class Lab:
     """What the nodes' `hepto.cluster` says."""
     advertise: bool = True
     """False: the router is silent, as if there were none."""
+    build: str = ""
+    """Which build of the image it was made with."""
+    asked: tuple[tuple[str, str], ...] = ()
+    """What `hepto lab up` was told, flag and value, to compare with what it is told the next time. No secret."""
 
     def node(self, name: str) -> Node:
         """The node of that name. Raises KeyError."""
@@ -158,6 +162,7 @@ def load(line: bytes) -> Lab:
         value = json.loads(line)
         emulator = value.pop("emulator")
         nodes = value.pop("nodes")
+        asked = _pairs(value.pop("asked"))
         return Lab(
             **value,
             emulator=Emulator(
@@ -170,6 +175,7 @@ def load(line: bytes) -> Lab:
                 Node(**{**node, "options": tuple(node["options"]), "credentials": _pairs(node["credentials"])})
                 for node in nodes
             ),
+            asked=asked,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a lab: {error!r}") from None

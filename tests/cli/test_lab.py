@@ -15,13 +15,6 @@ def nothing_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
 
-@pytest.fixture
-def image(tmp_path: Path) -> Path:
-    for name in ("vmlinuz", "initrd.cpio", "root.erofs"):
-        (tmp_path / name).touch()
-    return tmp_path
-
-
 @pytest.mark.parametrize(
     "words",
     [
@@ -50,31 +43,6 @@ def test_without_a_lab_every_command_says_how_to_make_one(words: list[str], caps
 def test_ending_what_is_not_there_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lab", "down"]) == ExitCode.DONE
     assert capsys.readouterr().out == "there is no lab default\n"
-
-
-def test_without_an_image_up_says_so_before_anything_is_made(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["lab", "up", "--image", str(tmp_path / "none")]) == ExitCode.FAILED
-    assert "run `hepto build` first" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("words", "text"),
-    [
-        (["--key", "00ff"], "can be seen by everybody"),
-        (["--key", "@/nonexistent"], "No such file"),
-        (["--name", "No"], "cannot be the name of a lab"),
-        (["--cpus", "0"], "cpus"),
-        (["--nodes", "13"], "nodes"),
-        (["--nodes", "2", "--set", "three:x=y"], "no node 'three'"),
-    ],
-    ids=["key", "key-file", "name", "cpus", "nodes", "set"],
-)
-def test_wrong_use_is_refused(words: list[str], text: str, image: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["lab", "up", "--image", str(image), *words]) == ExitCode.USAGE
-    assert text in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", sorted(command.commands))
