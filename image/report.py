@@ -39,5 +39,13 @@ def report(directory: Path) -> list[Row]:
     """The rows of the image in this directory, as its manifest has them, and a last one with the sum."""
     if not (directory / MANIFEST).exists():
         raise UserError(f"there is no image in {directory}", "build one with: hepto build")
-    table = [Row(**row) for row in json.loads((directory / MANIFEST).read_text())["sizes"]]
+    try:
+        table = [_row(row) for row in json.loads((directory / MANIFEST).read_bytes())["sizes"]]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{directory / MANIFEST} is damaged", "build the image again with: hepto build") from None
     return [*table, Row("sum", "", sum(row.installed for row in table), sum(row.compressed for row in table))]
+
+
+def _row(value: Mapping[str, object]) -> Row:
+    """Raises KeyError, TypeError and ValueError for what is none."""
+    return Row(str(value["package"]), str(value["version"]), *(int(str(value[name])) for name in Row._fields[2:]))

@@ -32,3 +32,27 @@ def test_no_image_is_told_in_two_lines(tmp_path: Path) -> None:
         report(tmp_path)
 
     assert "hepto build" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "{}",
+        "[]",
+        "7",
+        "\xff",
+        '{"sizes": 7}',
+        '{"sizes": [7]}',
+        '{"sizes": [{}]}',
+        '{"sizes": [{"package": 1}]}',
+    ],
+)
+def test_a_damaged_manifest_is_told_in_two_lines(text: str, tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_bytes(text.encode("latin-1"))
+
+    with pytest.raises(UserError, match=r"manifest\.json is damaged") as caught:
+        report(tmp_path)
+
+    assert "hepto build" in caught.value.hint
