@@ -109,12 +109,11 @@ class World:
     def _call(self) -> None:
         for public_key, found in self.peers.items():
             if found.keepalive and found.endpoint is not None:
-                found = replace(found, sent=found.sent + 148)
-                if found.endpoint in self.alive:
-                    found = replace(found, received=found.received + 32)
-                    if self.wall + self.now - found.handshake > 120:
-                        found = replace(found, handshake=self.wall + self.now)
-                self.peers[public_key] = found
+                answers = 32 if found.endpoint in self.alive else 0
+                is_old = self.wall + self.now - found.handshake > 120
+                handshake = self.wall + self.now if answers and is_old else found.handshake
+                traffic = {"sent": found.sent + 148, "received": found.received + answers}
+                self.peers[public_key] = replace(found, handshake=handshake, **traffic)
 
     def _perform(self) -> None:
         waiting = list(self.machine.effects())
