@@ -52,8 +52,9 @@ class Applicant:
         asker: Callable[[], client.Membership],
         is_master: Callable[[str], bool],
         told: Callable[[JoinTime], None],
+        seen: Callable[[], tuple[tuple[str, bytes], ...]],
     ):
-        """`told` hears a master's time with each answer."""
+        """`told` hears a master's time with each answer; `seen` are the names and grants that gossip shows."""
         self._board = board
         self._node = node
         self._pki = pki
@@ -62,6 +63,7 @@ class Applicant:
         self._asker = asker
         self._is_master = is_master
         self._told = told
+        self._seen = seen
         self._sent = 0.0
         self._log = Log("join")
         self._dice = random.SystemRandom()
@@ -166,7 +168,7 @@ class Applicant:
 
             def joiner() -> Joiner:
                 self._sent = monotonic()
-                return self._pki.joiner(identity, mesh, key, self._node.config.ca)
+                return self._pki.joiner(identity, mesh, key, self._node.config.ca, seen=self._seen())
 
             answer = await client.join(candidates, joiner, certificate_keys, asker)
         if isinstance(answer, Waiting):

@@ -194,6 +194,7 @@ class Cluster:
             asker=self._asker,
             is_master=self._roster.is_master,
             told=self._clock.feed,
+            seen=self._grants,
         )
 
     def _take_over(self) -> None:
@@ -323,6 +324,9 @@ class Cluster:
 
     def _said(self) -> tuple[Said, ...]:
         return self._membership.said() if self._membership is not None else ()
+
+    def _grants(self) -> tuple[tuple[str, bytes], ...]:
+        return tuple((one.name, one.meta.grant) for one in self._said() if one.meta.grant is not None)
 
     def _up(self) -> tuple[str, ...]:
         return tuple(peer.name for peer in self._mesh.view().peers if peer.state is PeerState.UP)

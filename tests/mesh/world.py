@@ -112,8 +112,8 @@ class World:
                 answers = 32 if found.endpoint in self.alive else 0
                 is_old = self.wall + self.now - found.handshake > 120
                 handshake = self.wall + self.now if answers and is_old else found.handshake
-                traffic = {"sent": found.sent + 148, "received": found.received + answers}
-                self.peers[public_key] = replace(found, handshake=handshake, **traffic)
+                sent, received = found.sent + 148, found.received + answers
+                self.peers[public_key] = replace(found, handshake=handshake, sent=sent, received=received)
 
     def _perform(self) -> None:
         waiting = list(self.machine.effects())
