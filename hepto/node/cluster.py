@@ -55,8 +55,7 @@ if TYPE_CHECKING:
 
 
 MESH_KEY = "mesh-key"
-CHOICE_SECONDS = 1.0
-LOOK_SECONDS = 0.2
+CHOICE_SECONDS, LOOK_SECONDS = 1.0, 0.2
 NO_KEY = Secret(bytes(32))
 """What a join is proved with in a cluster without a key (`hepto.insecure`): nothing."""
 
@@ -94,8 +93,7 @@ class Cluster:
         self._membership: Membership | None = None
         self._enrolment: Founder | Applicant | None = None
         self._chosen, self._enrolled = asyncio.Event(), asyncio.Event()
-        self._told: tuple[Secret, ...] = ()
-        """The keys that gossip has."""
+        self._told: tuple[Secret, ...] = ()  # the keys that gossip has
         self._is_look_due = False
 
     @property
@@ -135,8 +133,7 @@ class Cluster:
         if self._clock.worn:
             self._renew_mesh_key(self._clock.worn)
         has_mesh = self._interface(network)
-        if self._enrolment is None:
-            self._enrolment = self._choose(network)
+        self._enrolment = self._enrolment or self._choose(network)
         if self._enrolment is None:
             return None
         self._chosen.set()
@@ -242,7 +239,7 @@ class Cluster:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._gossip())
             await self._chosen.wait()
-            assert self._enrolment is not None, "chosen"
+            assert self._enrolment is not None
             group.create_task(self._enrolment.run())
             await self._enrolled.wait()
             group.create_task(self._mesh.run(self._look_at_mesh))
@@ -334,9 +331,10 @@ class Cluster:
     def _place(self, name: str) -> Candidate | None:
         """Where a peer's API is on the mesh."""
         found = self._api.find(name)
-        places = found if isinstance(found, tuple) else ()
-        inside = (Candidate(place.address, place.port) for place in places if place.address in self._node.plan.nodes)
-        return next(inside, None)
+        places = (
+            (place for place in found if place.address in self._node.plan.nodes) if isinstance(found, tuple) else ()
+        )
+        return next((Candidate(place.address, place.port) for place in places), None)
 
     # --- what is served
 
