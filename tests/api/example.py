@@ -55,7 +55,7 @@ def certificate(directory: Path, *, master: bool = True) -> str:
 async def serving(
     certificate: str, doors: Mapping[str, Door], relay: Relay | None = None, seconds: float = SECONDS
 ) -> AsyncIterator[tuple[Candidate, ApiServer]]:
-    server = ApiServer(Settings(0, certificate, "::1", seconds), doors, lambda _ip: False, relay)
+    server = ApiServer(Settings(0, certificate, "::1", seconds=seconds), doors, lambda _ip: False, relay)
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(server.run(port.set_result))
     await asyncio.wait((port, task), return_when=asyncio.FIRST_COMPLETED)
