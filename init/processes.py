@@ -114,7 +114,7 @@ class Processes:
     def stop(self, service: Supervised) -> None:
         """Send the stop signal: to all of the control group, or to the main process alone."""
         spec = service.running or service.spec
-        number = getattr(signal, spec.stop.signal, signal.SIGTERM)
+        number = signal.Signals[spec.stop.signal]
         if self._whole_group(service):
             cgroups.send(self._groups.service(service.name), number)
         else:

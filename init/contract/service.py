@@ -6,6 +6,7 @@ reads. The specification is frozen and comparable: two equal ones ask for nothin
 
 import json
 import re
+import signal
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import Enum
@@ -15,6 +16,8 @@ VERSION = 1
 MAX_BYTES = 256 * 1024
 MAX_MISTAKE = 200
 """Characters of one mistake that are shown: what is wrong may be as long as the file."""
+MAX_WEIGHT = 10000
+"""Of cpu.weight (cgroup-v2.rst)."""
 NAME = re.compile(r"[a-z0-9-]{1,32}")
 
 
@@ -75,6 +78,7 @@ class Ready:
 @dataclass(frozen=True)
 class Stop:
     signal: str = "SIGTERM"
+    """A name of signal(7), as Python has them."""
     timeout: float = 10.0
     """Seconds from the signal to SIGKILL."""
     scope: Scope = Scope.CGROUP
@@ -92,7 +96,8 @@ class Restart:
 
 @dataclass(frozen=True)
 class Limits:
-    """Control group limits (cgroup-v2.rst: bytes, processes, weight) and RLIMIT_NOFILE; None: the kernel's default."""
+    """Control group limits (cgroup-v2.rst: bytes, processes, weight 1 to 10000) and RLIMIT_NOFILE, none of them 0 or
+    less; None: the kernel's default."""
 
     memory_min: int | None = None
     memory_high: int | None = None
@@ -182,7 +187,7 @@ def _check(service: Service, mistakes: list[str]) -> None:
         mistakes.append("ready.kind: exit is only for a oneshot")
     if service.ready.kind in (ReadyKind.FILE, ReadyKind.UNIX) and not service.ready.target.startswith("/"):
         mistakes.append("ready.target: must be an absolute path")
-    if not service.stop.signal.startswith("SIG"):
+    if service.stop.signal not in signal.Signals.__members__:
         mistakes.append(f"stop.signal: {service.stop.signal!r} is no signal name")
     if not -1000 <= service.oom_score_adj <= 1000:
         mistakes.append("oom_score_adj: must be from -1000 to 1000")
@@ -197,6 +202,12 @@ def _check(service: Service, mistakes: list[str]) -> None:
         mistakes.append("half a character (a lone surrogate) in a text")
     if any(not name or "=" in name for name in service.env):
         mistakes.append("env: an empty name or one with '='")
+    limits = {item.name: getattr(service.limits, item.name) for item in fields(Limits)}
+    mistakes.extend(
+        f"limits.{name}: must be 1 or more" for name, value in limits.items() if value is not None and value < 1
+    )
+    if (service.limits.cpu_weight or 1) > MAX_WEIGHT:
+        mistakes.append(f"limits.cpu_weight: must be from 1 to {MAX_WEIGHT}")
     positive = (
         service.ready.timeout,
         service.stop.timeout,

@@ -90,9 +90,19 @@ def test_it_keeps_the_last_good_specification_until_the_file_is_right_again(supe
         supervised.apply(look(one=POISON), 4.0)
 
 
-def test_a_bad_file_keeps_the_last_good_specification_and_says_why(supervised: Supervisor) -> None:
+@pytest.mark.parametrize(
+    ("wish", "error"),
+    [
+        ({"restart": {"cap": 10**400}}, "restart.cap: 1000"),
+        ({"stop": {"signal": "SIG_BLOCK"}}, "stop.signal: 'SIG_BLOCK' is no signal name"),
+        ({"limits": {"memory_max": -5}}, "limits.memory_max: must be 1 or more"),
+    ],
+)
+def test_a_bad_file_keeps_the_last_good_specification_and_says_why(
+    supervised: Supervisor, wish: dict[str, object], error: str
+) -> None:
     supervised.apply(look(one=GOOD), 0.0)
-    supervised.apply(look(one=b'{"argv": ["/bin/true"], "restart": {"cap": 1' + b"0" * 400 + b"}}"), 1.0)
+    supervised.apply(look(one=json.dumps({"argv": ["/bin/true"], **wish}).encode()), 1.0)
 
     assert supervised.services["one"].spec == parse(GOOD)
-    assert supervised.services["one"].error.startswith("restart.cap: 1000")
+    assert supervised.services["one"].error.startswith(error)

@@ -82,13 +82,31 @@ def test_all_mistakes_are_named_at_once() -> None:
         ({"ready": {"timeout": float("inf")}}, "ready.timeout: inf is not a number"),
         ({"user": "a\0b"}, "a NUL character"),
         ({"user": "\ud800"}, "half a character"),
-        ({"stop": {"signal": "TERM"}}, "stop.signal"),
+        ({"stop": {"signal": "TERM"}}, "stop.signal: 'TERM' is no signal name"),
+        ({"stop": {"signal": "SIGFOO"}}, "stop.signal: 'SIGFOO' is no signal name"),
+        ({"stop": {"signal": "SIG_BLOCK"}}, "stop.signal: 'SIG_BLOCK' is no signal name"),
+        ({"stop": {"signal": "SIG_DFL"}}, "stop.signal: 'SIG_DFL' is no signal name"),
+        ({"limits": {"memory_max": -5}}, "limits.memory_max: must be 1 or more"),
+        ({"limits": {"memory_high": 0}}, "limits.memory_high: must be 1 or more"),
+        ({"limits": {"memory_min": -1}}, "limits.memory_min: must be 1 or more"),
+        ({"limits": {"pids_max": 0}}, "limits.pids_max: must be 1 or more"),
+        ({"limits": {"nofile": -1}}, "limits.nofile: must be 1 or more"),
+        ({"limits": {"cpu_weight": 0}}, "limits.cpu_weight: must be 1 or more"),
+        ({"limits": {"cpu_weight": 10001}}, "limits.cpu_weight: must be from 1 to 10000"),
         ({"version": 2}, "version 2 is not 1"),
         ({"limits": {"pids_max": True}}, "limits.pids_max"),
     ],
 )
 def test_impossible_wishes_are_refused(fields: dict[str, object], expected: str) -> None:
     assert any(expected in line for line in mistakes(**fields))
+
+
+def test_the_least_and_the_most_of_limits_and_real_signals_are_taken() -> None:
+    for weight in (1, 10000):
+        one = Limits(memory_min=1, memory_high=1, memory_max=1, pids_max=1, cpu_weight=weight, nofile=1)
+        assert parse(Service(("/bin/true",), limits=one).dump()).limits == one
+    for name in ("SIGTERM", "SIGINT", "SIGQUIT", "SIGRTMIN"):
+        assert parse(Service(("/bin/true",), stop=Stop(name)).dump()).stop.signal == name
 
 
 def test_not_a_number_is_no_time() -> None:
