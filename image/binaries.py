@@ -13,6 +13,7 @@ from hepto.edge.cache import ensure, key_of
 from hepto.edge.command import CommandFailedError, run
 from hepto.edge.debian import ensure_go
 from hepto.errors import ExitCode, UserError
+from image import elf
 from image.spec import BINARIES, MULTICALL, PLUGINS, SHIM
 
 SOURCE = Path(__file__).parent / "stack"
@@ -101,14 +102,22 @@ def ready(directory: Path) -> Path:
     """A folder of ready binaries, checked."""
     if not directory.is_dir():
         raise UserError(f"{directory} is no directory", f"give a directory with {', '.join(BINARIES)}", ExitCode.USAGE)
-    for name in BINARIES:
-        if not os.access(directory / name, os.X_OK):
-            raise UserError(
-                f"{directory} has no executable {name}",
-                f"it has to hold {', '.join(BINARIES)}; without --stack hepto compiles them",
-                ExitCode.USAGE,
-            )
+    whole = f"it has to hold {', '.join(BINARIES)}; without --stack hepto compiles them"
+    missing = [name for name in BINARIES if not (directory / name).is_file()]
+    if missing:
+        raise UserError(f"{directory} has no {', '.join(missing)}", whole, ExitCode.USAGE)
+    wrong = [name for name in BINARIES if not _is_program(directory / name)]
+    if wrong:
+        raise UserError(f"{', '.join(wrong)} in {directory}: no program for amd64", whole, ExitCode.USAGE)
     return directory
+
+
+def _is_program(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return os.access(path, os.X_OK) and elf.is_program(file.read(elf.HEADER))
+    except PermissionError:
+        return False
 
 
 def toolchain(cache: Path) -> tuple[str, dict[str, str]]:

@@ -1,10 +1,13 @@
-"""Reads which shared libraries an ELF file asks the dynamic linker for. Bytes in, names out."""
+"""Reads what an ELF file is for, and which shared libraries it asks the dynamic linker for. Bytes in, names out."""
 
 import struct
 from collections.abc import Callable, Iterable
 from mmap import mmap
 
 MAGIC = b"\x7fELF"
+HEADER = 20
+"""Bytes that `is_program` looks at."""
+ET_EXEC, ET_DYN, EM_X86_64 = 2, 3, 62
 PT_LOAD, PT_DYNAMIC = 1, 2
 DT_NULL, DT_NEEDED, DT_STRTAB, DT_STRSZ = 0, 1, 5, 10
 
@@ -12,6 +15,14 @@ DT_NULL, DT_NEEDED, DT_STRTAB, DT_STRSZ = 0, 1, 5, 10
 def is_elf(data: bytes | mmap) -> bool:
     """Whether this is a 64-bit little-endian ELF file."""
     return data[:6] == MAGIC + b"\x02\x01"
+
+
+def is_program(head: bytes) -> bool:
+    """Whether a file that begins so is a program (or shared object) for amd64."""
+    if len(head) < HEADER or not is_elf(head):
+        return False
+    kind, machine = struct.unpack_from("<HH", head, 16)
+    return kind in (ET_EXEC, ET_DYN) and machine == EM_X86_64
 
 
 def needed(data: bytes | mmap) -> tuple[str, ...]:

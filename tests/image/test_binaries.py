@@ -6,6 +6,9 @@ from hepto.errors import ExitCode, UserError
 from image.binaries import INFO_END, INFO_START, SOURCE, commands, module_version, modules_of, ready, toolchain
 from image.spec import BINARIES
 
+PROGRAM = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x3e\x00"
+"""How a program for amd64 begins: ELF64, little-endian, ET_EXEC, EM_X86_64."""
+
 
 def test_the_kubernetes_version_is_stamped_from_go_mod() -> None:
     version = module_version((SOURCE / "go.mod").read_text(), "k8s.io/kubernetes")
@@ -36,11 +39,46 @@ def test_modules_are_read_from_the_compilers_note() -> None:
     assert modules_of(b"no Go at all") == {}
 
 
+def program(path: Path, head: bytes = PROGRAM, mode: int = 0o755) -> None:
+    path.write_bytes(head)
+    path.chmod(mode)
+
+
+@pytest.mark.parametrize(
+    ("head", "mode"),
+    [
+        (b"", 0o755),
+        (b"#!/bin/sh\nexec true\n", 0o755),
+        (PROGRAM.replace(b"\x3e", b"\xb7"), 0o755),
+        (PROGRAM[:19], 0o755),
+        (PROGRAM, 0o644),
+    ],
+    ids=["empty", "script", "arm64", "cut off", "not executable"],
+)
+def test_what_no_node_can_run_is_refused_by_its_name(tmp_path: Path, head: bytes, mode: int) -> None:
+    for name in BINARIES:
+        program(tmp_path / name)
+    program(tmp_path / BINARIES[1], head, mode)
+
+    with pytest.raises(UserError, match=f"^{BINARIES[1]} in .*: no program for amd64") as caught:
+        ready(tmp_path)
+
+    assert caught.value.code is ExitCode.USAGE
+
+
+def test_a_directory_of_that_name_is_no_program(tmp_path: Path) -> None:
+    for name in BINARIES:
+        (tmp_path / name).mkdir()
+
+    with pytest.raises(UserError, match="has no"):
+        ready(tmp_path)
+
+
 def test_a_folder_that_lacks_a_binary_is_refused_by_its_name(tmp_path: Path) -> None:
     for name in BINARIES[:-1]:
-        (tmp_path / name).touch(mode=0o755)
+        program(tmp_path / name)
 
-    with pytest.raises(UserError, match=f"no executable {BINARIES[-1]}") as caught:
+    with pytest.raises(UserError, match=f"has no {BINARIES[-1]}") as caught:
         ready(tmp_path)
 
     assert caught.value.code is ExitCode.USAGE
@@ -48,7 +86,7 @@ def test_a_folder_that_lacks_a_binary_is_refused_by_its_name(tmp_path: Path) -> 
 
 def test_a_whole_folder_is_taken(tmp_path: Path) -> None:
     for name in BINARIES:
-        (tmp_path / name).touch(mode=0o755)
+        program(tmp_path / name)
 
     assert ready(tmp_path) == tmp_path
 
