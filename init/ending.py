@@ -34,7 +34,7 @@ class Ending:
         jobs: Jobs,
         say: Callable[[str], None],
     ):
-        self._machine = Shutdown(action)
+        self._machine = Shutdown(action, settings.steps)
         self._settings, self._groups, self._supervisor, self._jobs, self._say = settings, groups, supervisor, jobs, say
         self._job = 0
         self._mounted = False

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from init.boot import Phase, TaskFunction
 from init.contract import paths
-from init.shutdown import Action
+from init.shutdown import STEPS, Action, Step
 
 
 class Settings(NamedTuple):
@@ -25,6 +25,8 @@ class Settings(NamedTuple):
     """Makes the node's writable places (verb `mounts`); runs in a forked child."""
     unmount: Callable[[bool], None] = lambda _detach: None
     """Unmounts everything; runs in a forked child."""
+    steps: tuple[Step, ...] = STEPS
+    """Of a shutdown."""
     cad_off: Callable[[], None] = lambda: None
     """Makes Ctrl-Alt-Del a SIGINT."""
     machine: bool = True

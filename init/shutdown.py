@@ -81,7 +81,7 @@ class Facts(NamedTuple):
     job: bool = False
     """The child that unmounts or syncs is still at it."""
     mounted: bool = False
-    """Unmounting has left something."""
+    """Unmounting has ended and left something."""
 
 
 class Say(NamedTuple):
@@ -115,6 +115,8 @@ class Shutdown:
         self._at = -1
         self._until = 0.0
         self._forced = False
+        self._hung = False
+        """Unmounting was given up: what it has left is not known, so it is detached."""
         self.over = False
 
     @property
@@ -165,6 +167,7 @@ class Shutdown:
             effects += [Say(f"pods did not end within {step.seconds:.0f} s, killed"), Do(step.kind, force=True)]
             return False
         effects.append(Say(f"{step.name}: not done within {step.seconds:.0f} s, going on"))
+        self._hung = self._hung or step.kind is Kind.UNMOUNT
         return True
 
     def _empty(self, step: Step, facts: Facts) -> bool:
@@ -177,7 +180,7 @@ class Shutdown:
             case Kind.SHIMS:
                 return not facts.shims
             case Kind.DETACH:
-                return not facts.mounted
+                return not (facts.mounted or self._hung)
             case _:
                 return False
 

@@ -102,6 +102,23 @@ def test_what_would_not_be_unmounted_is_detached() -> None:
     assert Do(Kind.SYNC) in machine.advance(Facts(), 3.0)
 
 
+def test_an_unmounting_that_hangs_is_given_up_and_all_is_detached() -> None:
+    """Its child has not ended, so nobody knows what it has left."""
+    machine, hung = Shutdown(Action.POWEROFF), Facts(job=True)
+    machine.advance(Facts(), 0.0)
+    assert Do(Kind.UNMOUNT) in machine.advance(Facts(), 0.0)
+    assert machine.advance(hung, 14.9) == []
+    assert machine.advance(hung, 15.0) == [
+        Say("unmount file systems: not done within 15 s, going on"),
+        Say(f"poweroff {len(STEPS) - 2}/{len(STEPS)}: detach file systems"),
+        Do(Kind.DETACH),
+    ]
+    assert machine.advance(hung, 19.9) == []
+
+    assert Do(Kind.SYNC) in machine.advance(Facts(), 19.9)
+    assert Do(Kind.END) in machine.advance(Facts(), 19.9)
+
+
 def test_a_shutdown_in_which_nothing_obeys_still_ends_before_the_watchdog() -> None:
     """Services are killed by their own stop time-outs long before; even if not, the end comes."""
     effects, now = story(Facts(ALL, pods=True, shims=True, children=True, job=True, mounted=True), obedient=False)

@@ -20,7 +20,7 @@ from init.contract.service import Restart, Service  # noqa: E402
 from init.contract.status import State  # noqa: E402
 from init.pid1 import Init  # noqa: E402
 from init.settings import Settings  # noqa: E402
-from init.shutdown import Action  # noqa: E402
+from init.shutdown import STEPS, Action, Kind  # noqa: E402
 
 PHASES = (
     Phase("first", "first"),
@@ -118,6 +118,14 @@ def main() -> None:
         with open(f"{root}/bound", "w", encoding="ascii") as file:
             file.write(directory)
 
+    def unmount(detach: bool) -> None:
+        """Hangs once if the file `hang` is there, as a file system does whose server is away."""
+        with open(f"{root}/unmounted", "a", encoding="ascii") as file:
+            file.write("detach\n" if detach else "unmount\n")
+        if os.path.exists(f"{root}/hang"):
+            os.unlink(f"{root}/hang")
+            signal.pause()
+
     settings = Settings(
         phases=PHASES,
         tasks={"first": first, "second": second, "services": services, "forever": forever},
@@ -127,6 +135,8 @@ def main() -> None:
         cgroups=cgroups,
         console="/console",
         bind=bind,
+        unmount=unmount,
+        steps=tuple(step._replace(seconds=1.0) if step.kind is Kind.UNMOUNT else step for step in STEPS),
         machine=False,
     )
     before = handover.read(int(sys.argv[3].removeprefix("resume="))) if len(sys.argv) > 3 else None

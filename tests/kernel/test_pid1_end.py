@@ -60,3 +60,29 @@ def test_during_a_shutdown_orders_are_refused_and_the_last_wish_counts(booted: M
     booted.process.wait(timeout=15)
 
     assert (booted.root / "end").read_text() == "reboot"
+
+
+def test_unmounting_is_done_once_and_waited_for(booted: Machine) -> None:
+    booted.until_state("builtin", "ready")
+    assert booted.ask(Verb.POWEROFF) == {"ok": True}
+    booted.process.wait(timeout=15)
+
+    assert (booted.root / "unmounted").read_text() == "unmount\n"
+    assert "not done within" not in booted.console()
+
+
+def test_what_an_unmounting_that_hangs_has_left_is_detached(booted: Machine) -> None:
+    booted.until_state("builtin", "ready")
+    (booted.root / "hang").touch()
+    assert booted.ask(Verb.POWEROFF) == {"ok": True}
+    booted.process.wait(timeout=15)
+
+    assert (booted.root / "end").read_text() == "poweroff"
+    assert (booted.root / "unmounted").read_text() == "unmount\ndetach\n"
+    steps = [line.partition(": ")[2] for line in booted.console().splitlines()]
+    assert steps[-4:] == [
+        "not done within 1 s, going on",
+        "detach file systems",
+        "write out what is left",
+        "poweroff",
+    ]
