@@ -21,6 +21,8 @@ FILES = {
     "cpu_weight": "cpu.weight",
 }
 DEFAULTS = {"memory.min": "0", "memory.high": "max", "memory.max": "max", "pids.max": "max", "cpu.weight": "100"}
+SHIM_SCORE = -998
+"""oom_score_adj of a shim (boot.md section 3): with it die all containers of its pod."""
 
 
 class Cgroups:
@@ -114,6 +116,23 @@ class Cgroups:
                 os.rmdir(directory)
             except OSError:
                 return
+
+    def spare_shims(self) -> None:
+        """Give containerd's shims their oom_score_adj.
+
+        containerd gives each its own plus one and has no option for it (2.4, pkg/shim, AdjustOOMScore). Only children
+        of ours are shims: whatever else is in that group is a runtime at work, or a container that is on its way to its
+        pod's group and has its pod's score already. None can become a stranger meanwhile, for it is ours to reap.
+        """
+        for pid in members(self.shims):
+            process = linux.process(pid)
+            path = f"/proc/{pid}/oom_score_adj"
+            if process is not None and process.parent == os.getpid():
+                try:
+                    if read(path).strip() != str(SHIM_SCORE):
+                        write(path, str(SHIM_SCORE))
+                except OSError:
+                    pass  # it has ended; or, in a container, that is not for us to set
 
     def services(self) -> list[str]:
         """The names of all groups of services (shims have one too)."""

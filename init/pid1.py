@@ -325,9 +325,10 @@ class Init:
         self._jobs.start(effect.run, done, linux.now(), effect.token)
 
     def _look(self) -> None:
-        """Read service files that have changed."""
+        """Read service files that have changed, and see to new shims, of which nobody tells."""
         now = linux.now()
         if self._ending is None and self._runtime.opened and self._directory.deadline() <= now:
+            self._groups.spare_shims()
             self.supervisor.apply(self._directory.look(now), now)
             if self._handover is not None and self._boot.complete and not self._strays_seen:
                 self._strays_seen = True

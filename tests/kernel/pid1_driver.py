@@ -14,6 +14,7 @@ from typing import Any  # noqa: E402
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
+from init import cgroups as control_groups  # noqa: E402
 from init import handover  # noqa: E402
 from init.boot import Phase, Run, Task, Wait, World  # noqa: E402
 from init.contract.service import Restart, Service  # noqa: E402
@@ -126,6 +127,7 @@ def main() -> None:
             os.unlink(f"{root}/hang")
             signal.pause()
 
+    control_groups.SHIM_SCORE = 500  # less than ours needs a capability that a build container lacks
     settings = Settings(
         phases=PHASES,
         tasks={"first": first, "second": second, "services": services, "forever": forever},

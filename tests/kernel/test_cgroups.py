@@ -84,6 +84,38 @@ def test_a_signal_reaches_all_of_a_group(groups: cgroups.Cgroups) -> None:
     assert cgroups.send(groups.service("one"), signal.SIGTERM) == 0
 
 
+def score(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+
+def test_shims_get_their_score_and_what_they_have_started_keeps_its_own(
+    groups: cgroups.Cgroups, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A score above ours, for less needs CAP_SYS_RESOURCE, which a build container lacks."""
+    monkeypatch.setattr(cgroups, "SHIM_SCORE", 500)
+    shim = start(groups, os.path.basename(groups.shims), "sleep 1000 & wait")
+    while len(members := cgroups.members(groups.shims)) < 2:
+        pass
+    (container,) = set(members) - {shim}
+    before = score(container)
+    for _ in range(2):
+        groups.spare_shims()
+        assert (score(shim), score(container)) == (500, before)
+
+
+def test_a_score_that_may_not_be_set_is_left(groups: cgroups.Cgroups, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cgroups, "SHIM_SCORE", 2000)
+    shim = start(groups, os.path.basename(groups.shims), "exec sleep 1000")
+    before = score(shim)
+    groups.spare_shims()
+
+    assert score(shim) == before
+
+
+def test_without_shims_there_is_nothing_to_spare() -> None:
+    cgroups.Cgroups("/no/such/group").spare_shims()
+
+
 def test_limits_that_this_kernel_does_not_know_are_left_out(groups: cgroups.Cgroups) -> None:
     groups.make("one", Limits(memory_max=1 << 30, pids_max=100))
 

@@ -95,6 +95,23 @@ def test_a_service_that_ignores_the_stop_signal_is_killed_with_all_it_has(booted
     assert not (booted.cgroups / "hepto/one").exists()
 
 
+def test_a_shim_that_its_starter_has_left_gets_its_score(booted: Machine) -> None:
+    """Nobody tells PID 1 of it: it looks now and then, as it does for service files."""
+    shims = booted.cgroups / "hepto/shims"
+    leave = f"(echo 0 > {shims}/cgroup.procs; exec sleep 1000) & :"
+    booted.write("starter", shell(leave, type=Type.ONESHOT, stop=Stop(scope=Scope.PROCESS)))
+    booted.until_state("starter", "ready", pid=None)
+    (shim,) = booted.until(lambda: booted.members("shims"), "the shim")
+    score = Path(f"/proc/{shim}/oom_score_adj")
+
+    def spared() -> bool:
+        booted.write("one", Service(SLEEP))
+        return score.read_text() == "500\n"
+
+    booted.until(spared, "its score")
+    assert {Path(f"/proc/{pid}/oom_score_adj").read_text() for pid in booted.members("builtin")} != {"500\n"}
+
+
 def test_a_bad_file_keeps_the_service_and_its_mistakes_are_in_the_status(booted: Machine) -> None:
     booted.write("one", Service(SLEEP))
     before = booted.until_state("one", "ready")
