@@ -22,14 +22,28 @@ EXPECTED_SKIPS: dict[str, bool] = {
 }
 
 
+def unexpected(report: pytest.TestReport | pytest.CollectReport) -> str:
+    """Why a report's skip is a failure; empty if it is none."""
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    reason = text.removeprefix("Skipped: ")
+    if not report.skipped or hasattr(report, "wasxfail") or EXPECTED_SKIPS.get(reason, False):
+        return ""
+    return f"unexpected skip: {reason} (expected ones are listed in tests/conftest.py)"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn a skip that is not expected into a failure."""
+    """Turn a test's skip that is not expected into a failure."""
     report = yield
-    if report.skipped and not hasattr(report, "wasxfail"):
-        text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        reason = text.removeprefix("Skipped: ")
-        if not EXPECTED_SKIPS.get(reason, False):
-            report.outcome = "failed"
-            report.longrepr = f"unexpected skip: {reason} (expected ones are listed in tests/conftest.py)"
+    if text := unexpected(report):
+        report.outcome, report.longrepr = "failed", text
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a whole file, which skips itself while it is imported: none of its tests has a report."""
+    report = yield
+    if text := unexpected(report):
+        report.outcome, report.longrepr = "failed", text
     return report
