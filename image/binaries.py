@@ -1,11 +1,13 @@
 """The upstream stack: compiled into the cache, or taken ready from a folder.
 
 Promises: what is compiled is keyed by everything that enters it, so an unchanged stack is never compiled twice; a
-folder that lacks a binary is refused by name. The compiler's own caches are Go's business.
+folder that lacks a binary is refused by name. Go's own caches are below ours, unless GOCACHE or GOMODCACHE say
+otherwise; where they are does not enter the key.
 """
 
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +40,12 @@ NAMED = {
 # Go writes its module list between these two marks (cmd/go/internal/modload/build.go: infoStart, infoEnd).
 INFO_START = bytes.fromhex("3077af0c9274080241e1c107e6d618e6")
 INFO_END = bytes.fromhex("f932433186182072008242104116d8f2")
+
+
+ROOM = 5_000_000_000
+"""Bytes: what Go has compiled (3 GB), the modules and a toolchain (1.4 GB), the binaries (0.2 GB), and some air."""
+LEAST_ROOM = 500_000_000
+"""With all of that in the caches."""
 
 
 def module_version(text: str, module: str) -> str:
@@ -120,12 +128,37 @@ def _is_program(path: Path) -> bool:
         return False
 
 
+def go_caches(cache: Path) -> dict[str, str]:
+    """Where Go shall keep what it compiles and fetches."""
+    return {"GOCACHE": str(cache / "go-build"), "GOMODCACHE": str(cache / "go-mod")}
+
+
+def check_space(cache: Path, free: int | None = None) -> None:
+    """Complains before eight minutes of compiling fill the disk; `free` are bytes, if it need not be asked.
+
+    Raises UserError.
+    """
+    kept = sum(_size(Path(path)) for path in go_caches(cache).values())
+    wanted = max(ROOM - kept, LEAST_ROOM)
+    free = shutil.disk_usage(cache).free if free is None else free
+    if free < wanted:
+        raise UserError(
+            f"{cache} has {free / 1e9:.1f} GB free, and compiling the Kubernetes stack may need {wanted / 1e9:.1f} GB",
+            "make room, move the cache with HEPTO_CACHE, or give ready binaries with --stack DIR",
+        )
+
+
+def _size(directory: Path) -> int:
+    return sum(path.lstat().st_size for path in directory.rglob("*"))
+
+
 def toolchain(cache: Path) -> tuple[str, dict[str, str]]:
     """What go answers when asked for its version in the stack's folder, and the environment in which it does.
 
     Raises UserError if it cannot build the stack.
     """
-    environment = {**os.environ, **ensure_go(cache)}
+    environment = go_caches(cache) | {**os.environ, **ensure_go(cache)}
+    environment["GOFLAGS"] = f"{environment.get('GOFLAGS', '')} -modcacherw".strip()
     try:
         # The last line: before it go says what it downloads, which must not enter the key.
         return run(["go", "version"], directory=SOURCE, environment=environment).splitlines()[-1].strip(), environment
@@ -148,6 +181,7 @@ def compiled(cache: Path, watch: Callable[[str], None]) -> Path:
     text = (SOURCE / "go.mod").read_text()
 
     def make(target: Path) -> None:
+        check_space(cache)
         logs = cache / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         for words in commands(module_version(text, KUBERNETES), target):
@@ -167,7 +201,7 @@ def _explained(error: CommandFailedError, wanted: str) -> UserError:
     if "no space left" in output:
         return UserError(
             "no space left while compiling the Kubernetes stack",
-            "make room: Go's cache (go env GOCACHE) needs 3 GB, the binaries 0.3 GB",
+            f"make room: all of it needs {ROOM / 1e9:.0f} GB in the cache directory, and 1 GB where TMPDIR says",
         )
     if re.search(r"requires go >=|toolchain not available|unknown directive: toolchain|invalid go version", output):
         return UserError(

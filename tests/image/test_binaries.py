@@ -3,7 +3,19 @@ from pathlib import Path
 import pytest
 
 from hepto.errors import ExitCode, UserError
-from image.binaries import INFO_END, INFO_START, SOURCE, commands, module_version, modules_of, ready, toolchain
+from image.binaries import (
+    INFO_END,
+    INFO_START,
+    SOURCE,
+    check_space,
+    commands,
+    compiled,
+    module_version,
+    modules_of,
+    ready,
+    source_key,
+    toolchain,
+)
 from image.spec import BINARIES
 
 PROGRAM = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x3e\x00"
@@ -91,13 +103,82 @@ def test_a_whole_folder_is_taken(tmp_path: Path) -> None:
     assert ready(tmp_path) == tmp_path
 
 
-def test_what_go_downloads_does_not_enter_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first call fetches the toolchain and says so; the second must find what the first has compiled."""
-    program = tmp_path / "go"
+@pytest.fixture
+def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A go that writes its environment down, says that it downloads a toolchain, and compiles in no time."""
+    program = tmp_path / "bin/go"
+    program.parent.mkdir()
     program.write_text(
-        "#!/bin/sh\necho 'go: downloading go1.26.6 (linux/amd64)' >&2\necho 'go version go1.26.6 linux/amd64'\n"
+        "#!/bin/sh\n"
+        f"env > {tmp_path}/environment\n"
+        'while [ $# -gt 0 ]; do if [ "$1" = -o ]; then : > $2; exit; fi; shift; done\n'
+        "[ \"$GOTOOLCHAIN\" = local ] || echo 'go: downloading go1.26.6 (linux/amd64)' >&2\n"
+        "echo 'go version go1.26.6 linux/amd64'\n"
     )
     program.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    for name in ("GOCACHE", "GOMODCACHE", "GOFLAGS"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "environment"
 
+
+def variables(go: Path) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in go.read_text().splitlines() if "=" in line)
+
+
+@pytest.mark.usefixtures("go")
+def test_what_go_downloads_does_not_enter_the_key(tmp_path: Path) -> None:
+    """The first call fetches the toolchain and says so; the second must find what the first has compiled."""
     assert toolchain(tmp_path / "cache")[0] == "go version go1.26.6 linux/amd64"
+
+
+def test_go_s_caches_are_below_ours(go: Path, tmp_path: Path) -> None:
+    toolchain(tmp_path / "cache")
+
+    found = variables(go)
+    assert found["GOCACHE"] == str(tmp_path / "cache/go-build")
+    assert found["GOMODCACHE"] == str(tmp_path / "cache/go-mod")
+    assert found["GOFLAGS"] == "-modcacherw", "rm -r of the cache would need chmod first"
+
+
+def test_who_says_where_go_s_caches_are_is_obeyed(go: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOCACHE", "/elsewhere")
+    monkeypatch.setenv("GOFLAGS", "-buildvcs=false")
+
+    toolchain(tmp_path / "cache")
+
+    assert variables(go)["GOCACHE"] == "/elsewhere"
+    assert variables(go)["GOFLAGS"] == "-buildvcs=false -modcacherw"
+
+
+def test_where_go_s_caches_are_does_not_enter_the_key(
+    go: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stack that was compiled with Go's caches in their old place is found again."""
+    made = compiled(tmp_path / "cache", print)
+    assert made.parent == tmp_path / "cache/stack"
+    assert {path.name for path in made.iterdir()} == set(BINARIES)
+    go.unlink()
+    monkeypatch.setenv("GOCACHE", str(tmp_path / "old"))
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "older"))
+
+    assert compiled(tmp_path / "cache", print) == made
+    assert made.name == source_key("go version go1.26.6 linux/amd64")
+
+
+def test_room_is_looked_for_before_anything_is_compiled(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"has 2\.0 GB free, .* may need 5\.0 GB") as caught:
+        check_space(tmp_path, 2_000_000_000)
+
+    assert "HEPTO_CACHE" in caught.value.hint
+    check_space(tmp_path, 5_000_000_000)
+
+
+def test_what_is_in_go_s_caches_already_needs_no_more_room(tmp_path: Path) -> None:
+    (tmp_path / "go-build/00").mkdir(parents=True)
+    with (tmp_path / "go-build/00/object").open("wb") as file:
+        file.truncate(3_500_000_000)  # a hole
+
+    check_space(tmp_path, 2_000_000_000)
+    with pytest.raises(UserError, match=r"may need 1\.5 GB"):
+        check_space(tmp_path, 1_000_000_000)
