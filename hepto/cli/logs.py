@@ -2,13 +2,17 @@
 
 import sys
 import time
+from pathlib import Path
 
 import click
 
+from hepto.cli.output import print_json
 from hepto.cli.remote import Remote, remote_options
+from hepto.cli.status import no_node
 from hepto.edge import logs
 from hepto.errors import ExitCode, UserError
 from init import logread
+from init.contract import paths
 
 POLL_SECONDS = 0.2
 
@@ -16,7 +20,7 @@ POLL_SECONDS = 0.2
 @click.command()
 @click.option("-f", "--follow", is_flag=True, help="Go on printing what comes.")
 @click.option("-n", "--lines", "count", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line; of the list of services, one array.")
 @remote_options
 @click.argument("words", metavar="[NODE] [SERVICE]", nargs=-1)
 def command(remote: Remote, follow: bool, count: int | None, as_json: bool, words: tuple[str, ...]) -> None:
@@ -35,8 +39,12 @@ def command(remote: Remote, follow: bool, count: int | None, as_json: bool, word
         raise remote.refuse(words[0])
     service = words[0] if words else None
     names = logread.services()
+    if not names and not Path(paths.BOOT).exists():
+        raise no_node("hepto lab logs NODE SERVICE")
     if service is None:
-        for name in names:
+        if as_json:
+            print_json(list(names))
+        for name in () if as_json else names:
             click.echo(name)
         return
     logs.check(service, names)

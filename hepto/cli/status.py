@@ -81,11 +81,7 @@ def read_files(boot_path: str = paths.BOOT, directory: str = paths.STATUS) -> di
 
     boot = _boot(files.read(boot_path))
     if boot is None:
-        raise UserError(
-            "this machine is not a node of hepto (or its PID 1 has not begun)",
-            "run it on a node, or “hepto lab status” for the nodes of a lab",
-            ExitCode.UNREACHABLE,
-        )
+        raise no_node("hepto lab status")
     services: dict[str, ServiceStatus] = {}
     for entry in files.names(directory):
         name = entry.removesuffix(".json")
@@ -97,6 +93,15 @@ def read_files(boot_path: str = paths.BOOT, directory: str = paths.STATUS) -> di
     found = answer(status(facts, now=now), now)
     line = "the agent does not answer (hepto logs agent)"
     return {**found, "ready": False, "line": line, "agent": False}
+
+
+def no_node(elsewhere: str) -> UserError:
+    """For a command that was run elsewhere; `elsewhere` is what asks the nodes of a lab."""
+    return UserError(
+        "this machine is not a node of hepto (or its PID 1 has not begun)",
+        f"run it on a node, or “{elsewhere}” for the nodes of a lab",
+        ExitCode.UNREACHABLE,
+    )
 
 
 def _boot(data: bytes | None) -> "BootStatus | None":
@@ -112,7 +117,8 @@ def _print(found: dict[str, Any]) -> None:
     click.echo(found["line"])
     for wait in found["waits"][1:]:
         subject = f" {wait['subject']}" if wait["subject"] else ""
-        what = f": {wait['what']}" if wait["what"] else ""
+        text = ". ".join(filter(None, (wait["what"], wait["hint"])))
+        what = f": {text}" if text else ""
         click.echo(f"  also waiting for {wait['reason']}{subject}, {_age(now, wait['since'])}{what}")
     for warning in found["warnings"]:
         click.echo(f"warning: {warning}")
