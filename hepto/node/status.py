@@ -21,6 +21,8 @@ NOT_READY = {
     State.STOPPING: "it is being stopped",
     State.BACKOFF: "it ended, and is started again soon",
 }
+AGENT_LOG = "hepto logs agent"
+CONSOLE = "the console shows what came before"
 API_SERVER, KUBELET = "kube-apiserver", "kubelet"
 BUILT_IN = frozenset(("logger", "agent", "lab"))
 
@@ -78,14 +80,14 @@ def _waits(facts: Facts) -> Iterator[Wait]:
         yield Wait(problem.reason, problem.subject, problem.since, problem.what, problem.hint)
     if facts.network is None:
         if facts.node is not None:
-            yield Wait(Reason.INTERFACE, "", facts.started, "the network is being looked at")
+            yield Wait(Reason.INTERFACE, "", facts.started, "the network is being looked at", AGENT_LOG)
     elif facts.network.missing is not None:
         missing = facts.network.missing
         yield Wait(missing.reason, missing.subject, facts.network.since, missing.what, missing.hint)
     yield from _services(facts)
     if facts.planned is None:
         if facts.node is None or not facts.problems:
-            yield Wait(Reason.PHASE, "agent", facts.started, "the services are being planned")
+            yield Wait(Reason.PHASE, "agent", facts.started, "the services are being planned", AGENT_LOG)
     else:
         yield from _kubernetes(facts)
 
@@ -96,16 +98,18 @@ def _kubernetes(facts: Facts) -> Iterator[Wait]:
     server, kubelet = services.get(API_SERVER), services.get(KUBELET)
     if server is not None and is_up(server) and not facts.bootstrapped:
         what = "the objects that a cluster is born with are not applied yet"
-        yield Wait(Reason.SERVICE, API_SERVER, server.since, what)
+        yield Wait(Reason.SERVICE, API_SERVER, server.since, what, AGENT_LOG)
     if kubelet is not None and is_up(kubelet) and facts.node_object is None:
-        yield Wait(Reason.NODE, facts.node or "", kubelet.since, "it has not been looked at yet")
+        yield Wait(Reason.NODE, facts.node or "", kubelet.since, "it has not been looked at yet", AGENT_LOG)
     elif facts.node_object is not None and not facts.node_object.ready:
-        yield Wait(Reason.NODE, facts.node or "", facts.node_object.since, facts.node_object.what)
+        yield Wait(
+            Reason.NODE, facts.node or "", facts.node_object.since, facts.node_object.what, f"hepto logs {KUBELET}"
+        )
 
 
 def _phases(facts: Facts) -> Iterator[Wait]:
     if facts.boot is None:
-        yield Wait(Reason.PHASE, "boot", facts.started, "PID 1 has not said anything yet")
+        yield Wait(Reason.PHASE, "boot", facts.started, "PID 1 has not said anything yet", CONSOLE)
         return
     for phase in facts.boot.phases:
         if phase.state is PhaseState.DONE:
@@ -113,21 +117,21 @@ def _phases(facts: Facts) -> Iterator[Wait]:
         if phase.waits_for is not None:
             yield phase.waits_for
         elif phase.state is PhaseState.FAILED:
-            yield Wait(Reason.PHASE, phase.name, phase.since, phase.error)
+            yield Wait(Reason.PHASE, phase.name, phase.since, phase.error, CONSOLE)
         elif facts.node is None:  # a background phase that goes on beside a running node is no reason to wait
-            yield Wait(Reason.PHASE, phase.name, phase.since or facts.started)
+            yield Wait(Reason.PHASE, phase.name, phase.since or facts.started, "it is under way", CONSOLE)
 
 
 def _services(facts: Facts) -> Iterator[Wait]:
     """Services that are not ready and wait for no other service: the roots of what does not run."""
     if facts.services is None:
-        yield Wait(Reason.PHASE, "services", facts.started, "PID 1 has not listed its services yet")
+        yield Wait(Reason.PHASE, "services", facts.started, "PID 1 has not listed its services yet", AGENT_LOG)
         return
     planned = facts.planned or {}
     for name in sorted((planned.keys() | facts.services.keys()) - BUILT_IN):
         found = facts.services.get(name)
         if found is None:
-            yield Wait(Reason.SERVICE, name, planned[name], "PID 1 has not taken it over yet")
+            yield Wait(Reason.SERVICE, name, planned[name], "PID 1 has not taken it over yet", AGENT_LOG)
         elif not is_up(found) and not _waits_for_service(found):
             yield _service(name, found, facts.probes.get(name, ""))
 
@@ -138,12 +142,13 @@ def _service(name: str, found: ServiceStatus, probe: str) -> Wait:
     if not what and found.state in (State.BACKOFF, State.FAILED) and found.last_exit is not None:
         last = found.last_exit
         how = {"exit": "status", "signal": "signal", "exec": "error"}.get(last.kind, last.kind)
-        what, hint = f"it ended with {how} {last.value} ({found.starts} starts)", f"hepto logs {name}"
+        what = f"it ended with {how} {last.value} ({found.starts} starts)"
     if not what and wait is not None and wait.reason is not Reason.SERVICE:
         return wait
     if not what and wait is not None:
         what, hint = probe or wait.what, wait.hint
-    return Wait(Reason.SERVICE, name, found.since, what or probe or NOT_READY.get(found.state, "it is not ready"), hint)
+    what = what or probe or NOT_READY.get(found.state, "it is not ready")
+    return Wait(Reason.SERVICE, name, found.since, what, hint or f"hepto logs {name}")
 
 
 def is_up(found: ServiceStatus) -> bool:

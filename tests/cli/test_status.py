@@ -92,8 +92,8 @@ def test_a_person_sees_what_is_waited_for_and_every_service() -> None:
     boot = replace(DONE, phases=(*DONE.phases, PhaseStatus("modules", PhaseState.FAILED, error="no such module")))
     lines = shown(answer(status_of(replace(facts, boot=boot, warnings=("beware",))), 130.0)).splitlines()
 
-    assert lines[0] == "waiting for phase modules, 130 s: no such module"
-    assert lines[1].startswith("  also waiting for service etcd, 2 min")
+    assert lines[0] == "waiting for phase modules, 130 s: no such module. the console shows what came before"
+    assert lines[1] == "  also waiting for service etcd, 2 min: it ended, and is started again soon. hepto logs etcd"
     assert "warning: beware" in lines
     assert any(line.split()[:2] == ["kubelet", "waiting"] and line.endswith("waits for service etcd") for line in lines)
     assert any(line.split()[:2] == ["modules", "failed"] for line in lines)

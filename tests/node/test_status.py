@@ -57,7 +57,7 @@ def test_the_root_is_named_and_not_those_that_wait_for_it() -> None:
         "kube-scheduler": service(State.WAITING, waits_for="kube-apiserver"),
     }
 
-    assert line(running(services)) == "waiting for service etcd, 8 s: it is being started"
+    assert line(running(services)) == "waiting for service etcd, 8 s: it is being started. hepto logs etcd"
     assert len(status(running(services)).waits) == 1
 
 
@@ -74,8 +74,8 @@ def test_the_root_is_named_and_not_those_that_wait_for_it() -> None:
             {"last_exit": LastExit("exec", 2, 1.0), "starts": 1},
             "it ended with error 2 (1 starts). hepto logs etcd",
         ),
-        (State.UP, {}, "it runs, but is not ready yet"),
-        (State.UP, {"error": "argv: missing"}, "argv: missing"),
+        (State.UP, {}, "it runs, but is not ready yet. hepto logs etcd"),
+        (State.UP, {"error": "argv: missing"}, "argv: missing. hepto logs etcd"),
     ],
 )
 def test_a_service_says_why(state: State, fields: dict[str, Any], expected: str) -> None:
@@ -85,7 +85,7 @@ def test_a_service_says_why(state: State, fields: dict[str, Any], expected: str)
 def test_what_the_last_probe_said_is_shown() -> None:
     facts = replace(running({"kubelet": service(State.UP)}), probes={"kubelet": "answers 500: no runtime"})
 
-    assert line(facts) == "waiting for service kubelet, 8 s: answers 500: no runtime"
+    assert line(facts) == "waiting for service kubelet, 8 s: answers 500: no runtime. hepto logs kubelet"
 
 
 def test_a_service_that_an_operator_has_stopped_is_nothing_to_wait_for() -> None:
@@ -152,3 +152,31 @@ def test_the_answer_is_json_and_holds_no_secret() -> None:
     assert found["services"]["etcd"]["state"] == "ready"
     assert found["network"]["resolvers"] == ["fe80::53%eth0", "2001:db8::53"]
     assert found["ready"] is True
+
+
+def stages() -> list[Facts]:
+    """What is known in the course of a boot, and what may stand still in it."""
+    up = {"kube-apiserver": service(State.READY), "kubelet": service(State.READY)}
+    phases = [
+        PhaseStatus("data", PhaseState.RUNNING),
+        PhaseStatus("data", PhaseState.FAILED, error="no such module"),
+        PhaseStatus("data", PhaseState.PENDING),
+    ]
+    return [
+        Facts(started=0.0),
+        *(Facts(started=0.0, boot=replace(DONE, phases=(phase,)), services={}) for phase in phases),
+        replace(running(), network=None),
+        replace(running(), services=None),
+        replace(running(), planned=None),
+        replace(running({}), planned={"etcd": 1.0}),
+        *(running({"etcd": service(state)}) for state in State),
+        running({"etcd": service(State.BACKOFF, last_exit=LastExit("signal", 9, 1.0))}),
+        running(up),
+        replace(running(up), bootstrapped=True),
+        replace(running(up), bootstrapped=True, node_object=Ready(False, 1.0, "no CNI")),
+    ]
+
+
+@pytest.mark.parametrize("facts", stages())
+def test_whatever_is_waited_for_it_says_what_is_wrong_and_what_to_do(facts: Facts) -> None:
+    assert [wait for wait in status(facts).waits if not (wait.what and wait.hint)] == []
