@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hepto.cli.output import print_json
 from hepto.errors import UserError
 
 KEY_BYTES = 32
@@ -16,7 +17,8 @@ MODE = 0o600
 @click.option(
     "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write it to a new file that only you may read."
 )
-def command(output: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: the key, or the file that it is in.")
+def command(output: Path | None, as_json: bool) -> None:
     """Make a gossip key: 32 random bytes in hex. It is the same on all nodes of a cluster, and secret.
 
     \b
@@ -24,11 +26,13 @@ def command(output: Path | None) -> None:
       hepto key --output demo.key
       hepto key
     """
-    text = secrets.token_hex(KEY_BYTES) + "\n"
-    if output is None:
-        click.echo(text, nl=False)
-    else:
-        write_new(output, text.encode())
+    text = secrets.token_hex(KEY_BYTES)
+    if output is not None:
+        write_new(output, text.encode() + b"\n")
+    if as_json:
+        print_json({"key": text} if output is None else {"output": str(output)})
+    elif output is None:
+        click.echo(text)
 
 
 def write_new(path: Path, data: bytes) -> None:

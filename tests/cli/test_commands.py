@@ -185,8 +185,19 @@ class TestCmdline:
 
         assert main(["cmdline", "--key", f"@{file}"]) == ExitCode.USAGE
         what, hint = capsys.readouterr().err.splitlines()
-        assert what == "hepto: hepto.key does not belong on the kernel command line: every pod can read it"
+        assert what == "hepto: --key: it does not belong on the kernel command line: every pod can read it"
         assert "credential hepto.key" in hint
+        assert main(["cmdline", "--key", f"@{file}", "--port", "abc"]) == ExitCode.USAGE
+        assert len(capsys.readouterr().err.splitlines()) == 4, "it hides no other mistake"
+
+    def test_for_machines_it_is_an_object_with_the_warnings(self, capsys: pytest.CaptureFixture[str]) -> None:
+        names = ",".join(f"host-{number}.example.org" for number in range(120))
+
+        assert json.loads(run("cmdline", "--name", "one", "--json", capsys=capsys)) == {
+            "cmdline": "hepto.name=one",
+            "warnings": [],
+        }
+        assert "the kernel cuts" in run("cmdline", "--api-names", names, "--json", capsys=capsys)
 
     def test_a_line_that_the_kernel_would_cut_is_printed_with_a_warning(
         self, capsys: pytest.CaptureFixture[str]
@@ -215,6 +226,13 @@ class TestKey:
             os.umask(before)
 
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert re.fullmatch(r"[0-9a-f]{64}\n", file.read_text())
+
+    def test_for_machines_it_is_an_object(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        file = tmp_path / "key"
+
+        assert re.fullmatch(r"[0-9a-f]{64}", json.loads(run("key", "--json", capsys=capsys))["key"])
+        assert json.loads(run("key", "--json", "--output", str(file), capsys=capsys)) == {"output": str(file)}
         assert re.fullmatch(r"[0-9a-f]{64}\n", file.read_text())
 
     def test_a_file_is_never_overwritten(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
