@@ -1,17 +1,23 @@
 """`hepto lab`: a cluster of virtual machines on this machine. Parses, calls hepto.lab, prints; decides nothing."""
 
-import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from hepto.cli.lab_fault import fault, lab_option, power
 from hepto.cli.lab_up import up
-from hepto.errors import UserError
+from hepto.cli.output import print_json, print_table
+from hepto.errors import ExitCode, UserError
 
 node_option = click.option("--node", metavar="NODE", help="Node to use; the first of the lab if not given.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+DOWN = {
+    "running": "lab {} has ended",
+    "dead": "lab {} was dead; its files are removed",
+    "absent": "there is no lab {}",
+}
 PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
@@ -36,7 +42,8 @@ command.add_command(power)
 @command.command()
 @lab_option
 @click.option("--graceful", is_flag=True, help="Press the power buttons first and wait for the nodes.")
-def down(lab: str, graceful: bool) -> None:
+@json_option
+def down(lab: str, graceful: bool, as_json: bool) -> None:
     """End a lab; nothing of it is left.
 
     \b
@@ -48,33 +55,36 @@ def down(lab: str, graceful: bool) -> None:
 
     where = state.place(lab)
     swept = state.sweep()
-    if not state.alive(where):
-        click.echo(f"lab {lab} was dead; its files are removed" if lab in swept else f"there is no lab {lab}")
-        return
-    with client.LabClient(where) as connection:
-        connection.down(graceful)
-    click.echo(f"lab {lab} has ended")
+    was = "running" if state.alive(where) else "dead" if lab in swept else "absent"
+    if was == "running":
+        with client.LabClient(where) as connection:
+            connection.down(graceful)
+    if as_json:
+        print_json({"name": lab, "was": was})
+    else:
+        click.echo(DOWN[was].format(lab))
 
 
 @command.command()
 @lab_option
 @json_option
 def status(lab: str, as_json: bool) -> None:
-    """Show the lab's machines, and what each node says of itself.
+    """Show the lab's machines, and what each node says of itself: services and phases that are not up, since when.
 
     \b
     Examples:
       hepto lab status
       hepto lab status --json | jq .nodes
     """
+    from hepto.cli.status import age
     from hepto.lab import boot, client, state
 
     with client.LabClient(state.place(lab)) as connection:
         snapshot = connection.snapshot()
         for node in snapshot["nodes"]:
-            node["says"] = boot.one_line(connection, node)
+            node.update(asdict(boot.report(connection, node)))
     if as_json:
-        click.echo(json.dumps(snapshot, indent=1))
+        print_json(snapshot)
         return
     emulator = snapshot["emulator"]
     click.echo(
@@ -86,6 +96,9 @@ def status(lab: str, as_json: bool) -> None:
             power += ", link down"
         click.echo(f"{node['name']:12} {power}, {node['memory']} MiB, {node['cpus']} CPUs, {node['address']}")
         click.echo(f"{'':12} {node['says']}")
+        for found in node["not_up"]:
+            why = f": {found['why']}" if found["why"] else ""
+            click.echo(f"{'':12}   {found['kind']} {found['name']} {found['state']}, {age(found['seconds'], 0)}{why}")
 
 
 @command.command("exec", context_settings=PASS_ON)
@@ -137,18 +150,24 @@ def kubectl(lab: str, node: str | None, arguments: tuple[str, ...]) -> int:
 @command.command()
 @lab_option
 @click.option("-f", "--follow", is_flag=True, help="Go on printing what comes.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 @click.argument("node")
 @click.argument("service")
-def logs(lab: str, follow: bool, node: str, service: str) -> int:
+def logs(lab: str, follow: bool, as_json: bool, node: str, service: str) -> int:
     """Print what a SERVICE of NODE has logged.
 
     \b
     Examples:
       hepto lab logs one kubelet
       hepto lab logs one agent -f
+      hepto lab logs one kubelet --json | jq .text
     """
-    from hepto.lab import client, state
+    from hepto.lab import boot, client, state
 
+    if as_json and follow:
+        raise UserError("what is still to come is text only", "leave out --json or --follow", ExitCode.USAGE)
+    if as_json:  # the lab's channel has text only
+        return _run(lab, node, (boot.PROGRAM, "logs", "--json", service), b"", client.EXEC_LIMIT)
     with client.LabClient(state.place(lab)) as connection:
         request = {"verb": "logs", "service": service, "follow": follow}
         number = connection.send("guest", node=node, request=request)
@@ -190,7 +209,6 @@ def demo(lab: str) -> None:
       hepto lab demo
       hepto lab kubectl -- delete deployment,daemonset,service hello
     """
-    from hepto.cli.output import print_table
     from hepto.cli.progress import Progress
     from hepto.lab import client, state
     from hepto.lab import demo as pods

@@ -119,7 +119,7 @@ def _print(found: dict[str, Any]) -> None:
         subject = f" {wait['subject']}" if wait["subject"] else ""
         text = ". ".join(filter(None, (wait["what"], wait["hint"])))
         what = f": {text}" if text else ""
-        click.echo(f"  also waiting for {wait['reason']}{subject}, {_age(now, wait['since'])}{what}")
+        click.echo(f"  also waiting for {wait['reason']}{subject}, {age(now, wait['since'])}{what}")
     for warning in found["warnings"]:
         click.echo(f"warning: {warning}")
     click.echo()
@@ -128,7 +128,7 @@ def _print(found: dict[str, Any]) -> None:
     rows = []
     for name, service in found["services"].items():
         pid = str(service["pid"] or "-")
-        rows.append((name, service["state"], pid, _age(now, service["since"]), str(service["starts"]), _why(service)))
+        rows.append((name, service["state"], pid, age(now, service["since"]), str(service["starts"]), _why(service)))
     print_table(("SERVICE", "STATE", "PID", "SINCE", "STARTS", "WHY"), rows)
     given = [
         (name, option["value"], option["source"])
@@ -212,7 +212,8 @@ def _why(service: dict[str, Any]) -> str:
     return ""
 
 
-def _age(now: float, since: float) -> str:
+def age(now: float, since: float) -> str:
+    """How long ago, in the unit that says most."""
     seconds = max(0, int(now - since))
     if seconds < 120:
         return f"{seconds} s"

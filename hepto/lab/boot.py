@@ -6,16 +6,17 @@ import hashlib
 import json
 import select
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from hepto.errors import UserError
 from hepto.lab import channel
 from hepto.lab.client import LabClient
 from hepto.lab.plan import FILES
-from hepto.lab.readiness import PREPARING, Look, Verdict, look, verdict
+from hepto.lab.readiness import PREPARING, Look, Pending, Verdict, look, pending, verdict
 
 POLL = 0.5
 """Seconds between two looks at a node."""
@@ -23,6 +24,8 @@ CHECKSUMS = "SHA256SUMS"
 PROGRAM = "/usr/bin/hepto"
 ANSWER_LIMIT = 30.0
 """Seconds that an emulated node may need for one answer of its agent while it starts everything else."""
+
+T = TypeVar("T")
 
 
 class Shows(Protocol):
@@ -227,18 +230,39 @@ def see(connection: LabClient, node: str, *, kubernetes: bool) -> Look:
 
 def ask(connection: LabClient, node: str) -> Verdict | None:
     """What the agent says; None if it says nothing (yet)."""
+    return _asked(connection, node, verdict)
+
+
+def _asked(connection: LabClient, node: str, read: Callable[[dict[str, Any]], T]) -> T | None:
     try:
         done = connection.run(node, PROGRAM, "status", "--json", timeout=ANSWER_LIMIT)
-        return verdict(json.loads(done.stdout))
+        return read(json.loads(done.stdout))
     except (TimeoutError, ValueError, UserError):
         return None
 
 
-def one_line(connection: LabClient, node: dict[str, Any]) -> str:
+@dataclass(frozen=True)
+class Report:
     """What a node says of itself."""
+
+    says: str
+    """In one line."""
+    ready: bool = False
+    not_up: tuple[Pending, ...] = ()
+    phases: tuple[dict[str, Any], ...] = ()
+    """Of its boot, as `hepto status --json` has them."""
+
+
+def report(connection: LabClient, node: dict[str, Any]) -> Report:
+    """Ask one node (of the snapshot)."""
     if not node["on"]:
-        return "off"
+        return Report("off")
     if not node["channel"]:
-        return "does not serve its lab channel (yet)"
-    said = ask(connection, node["name"])
-    return said.line if said is not None else see(connection, node["name"], kubernetes=node["kubernetes"]).detail
+        return Report("does not serve its lab channel (yet)")
+    said = _asked(connection, node["name"], _report)
+    return said or Report(see(connection, node["name"], kubernetes=node["kubernetes"]).detail)
+
+
+def _report(answer: dict[str, Any]) -> Report:
+    said = verdict(answer)
+    return Report(said.line, said.ready, pending(answer), tuple(answer["phases"]))

@@ -80,6 +80,19 @@ class Verdict:
     """Waiting does not help: somebody has to change something."""
 
 
+@dataclass(frozen=True)
+class Pending:
+    """A service or a phase of the boot that is not where it should be."""
+
+    kind: str
+    """`service` or `phase`."""
+    name: str
+    state: str
+    seconds: int
+    """For which it has been in that state."""
+    why: str
+
+
 HOPELESS = frozenset(("configuration", "data disk"))
 
 
@@ -96,3 +109,25 @@ def verdict(answer: dict[str, Any]) -> Verdict:
         )
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise ValueError(f"not a node's status: {error!r}") from None
+
+
+def pending(answer: dict[str, Any]) -> tuple[Pending, ...]:
+    """What is not up, from `hepto status --json`: phases first, for services wait for them. Raises ValueError for
+    anything else.
+    """
+    try:
+        now = float(answer["now"])
+        phases = [("phase", item["name"], item) for item in answer["phases"] if item["state"] != PhaseState.DONE.value]
+        up = {state.value for state in UP}
+        services = [("service", name, item) for name, item in answer["services"].items() if item["state"] not in up]
+        return tuple(
+            Pending(kind, str(name), str(item["state"]), max(0, int(now - float(item["since"] or 0))), _why(item))
+            for kind, name, item in (*phases, *services)
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a node's status: {error!r}") from None
+
+
+def _why(item: dict[str, Any]) -> str:
+    wait = item["waits_for"]
+    return str(item["error"]) or (f"waits for {wait['reason']} {wait['subject']}".rstrip() if wait else "")

@@ -1,6 +1,9 @@
 """`hepto lab` where there is no lab: what is refused, with which code, and what the help shows."""
 
+import contextlib
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,6 +11,8 @@ from hepto.cli.lab import command
 from hepto.cli.lab_fault import fault
 from hepto.cli.main import main
 from hepto.errors import ExitCode
+from hepto.lab import boot, client
+from hepto.lab.readiness import Pending
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +28,7 @@ def nothing_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ["exec", "one", "--", "true"],
         ["kubectl", "--", "get", "pods"],
         ["logs", "one", "agent"],
+        ["logs", "one", "agent", "--json"],
         ["console"],
         ["power", "one", "off"],
         ["demo"],
@@ -43,6 +49,38 @@ def test_without_a_lab_every_command_says_how_to_make_one(words: list[str], caps
 def test_ending_what_is_not_there_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lab", "down"]) == ExitCode.DONE
     assert capsys.readouterr().out == "there is no lab default\n"
+    assert main(["lab", "down", "--json"]) == ExitCode.DONE
+    assert json.loads(capsys.readouterr().out) == {"name": "default", "was": "absent"}
+
+
+def test_status_shows_what_is_not_up_and_since_when(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = {"name": "one", "on": True, "link_up": True, "memory": 2048, "cpus": 1, "address": "2001:db8:1::5"}
+    emulator = {"version": "10.0", "accelerator": "tcg"}
+    snapshot = {"name": "default", "cluster": "demo", "emulator": emulator, "nodes": [node]}
+    connection = contextlib.nullcontext(SimpleNamespace(snapshot=lambda: json.loads(json.dumps(snapshot))))
+    not_up = (
+        Pending("service", "etcd", "backoff", 300, "no space"),
+        Pending("phase", "data", "running", 9, ""),
+    )
+    monkeypatch.setattr(client, "LabClient", lambda _: connection)
+    monkeypatch.setattr(boot, "report", lambda *_: boot.Report("waiting for service etcd", not_up=not_up))
+
+    assert main(["lab", "status"]) == ExitCode.DONE
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[2:] == ["waiting for service etcd", "service etcd backoff, 5 min: no space", "phase data running, 9 s"]
+    assert main(["lab", "status", "--json"]) == ExitCode.DONE
+    (found,) = json.loads(capsys.readouterr().out)["nodes"]
+    assert found["says"] == "waiting for service etcd"
+    assert found["ready"] is False
+    assert [item["name"] for item in found["not_up"]] == ["etcd", "data"]
+    assert found["phases"] == []
+
+
+def test_what_follows_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lab", "logs", "one", "agent", "-f", "--json"]) == ExitCode.USAGE
+    assert len(capsys.readouterr().err.splitlines()) == 2
 
 
 @pytest.mark.parametrize("name", sorted(command.commands))

@@ -157,3 +157,28 @@ def test_what_is_proposed_fits_the_lab() -> None:
     assert "kubectl" not in light
     assert "hepto lab exec --name x two -- hepto gossip" in light
     assert "hepto lab fault link --name x two down" in light
+
+
+def test_a_node_s_report_names_services_and_phases() -> None:
+    services = {"etcd": dump(ServiceStatus(State.STARTING, 1.0)), "agent": dump(ServiceStatus(State.READY, 1.0))}
+    answer = {**said("waiting for service etcd"), "now": 5.0, "phases": READY["boot"]["phases"], "services": services}
+    lab = FakeLab({"one": [answer]})
+
+    found = boot.report(lab, lab.node_state("one"))  # type: ignore[arg-type]  # what it uses of a LabClient
+
+    assert (found.says, found.ready) == ("waiting for service etcd", False)
+    assert [(item.name, item.seconds) for item in found.not_up] == [("etcd", 4)]
+    assert [phase["name"] for phase in found.phases] == ["mounts"]
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [({"on": False}, "off"), ({"channel": False}, "does not serve its lab channel (yet)"), ({}, "0 of 1 services")],
+)
+def test_a_node_that_says_nothing_has_one_line(state: dict[str, Any], text: str) -> None:
+    lab = FakeLab({"one": [{}]}, STARTING)
+
+    found = boot.report(lab, lab.node_state("one") | state)  # type: ignore[arg-type]
+
+    assert found.says.startswith(text)
+    assert (found.not_up, found.phases) == ((), ())

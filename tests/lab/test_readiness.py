@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from hepto.lab.readiness import ASK_RARELY, ASK_SOON, Look, look, verdict
+from hepto.lab.readiness import ASK_RARELY, ASK_SOON, Look, Pending, look, pending, verdict
 from init.contract.status import BootStatus, PhaseState, PhaseStatus, Reason, ServiceStatus, State, Wait, dump
 
 DONE = PhaseStatus("mounts", PhaseState.DONE)
@@ -80,3 +80,27 @@ def test_ready_is_ready() -> None:
 def test_what_is_no_status_is_refused(answer: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         verdict(answer)
+
+
+def test_what_is_not_up_is_listed_with_its_age_and_its_cause() -> None:
+    phase = dump(BootStatus((DONE, PhaseStatus("data", PhaseState.FAILED, since=2.0, error="no disk"))))["phases"]
+    backoff = dump(ServiceStatus(State.BACKOFF, 4.0, error="no such program"))
+    services = {"agent": READY, "etcd": STARTING, "kubelet": WAITING, "lab": backoff}
+    down = dump(ServiceStatus(State.DOWN, 1.0))
+
+    found = pending({"now": 10.5, "phases": phase, "services": {**services, "stopped": down}})
+
+    assert found == (
+        Pending("phase", "data", "failed", 8, "no disk"),
+        Pending("service", "etcd", "starting", 9, ""),
+        Pending("service", "kubelet", "waiting", 9, "waits for service etcd"),
+        Pending("service", "lab", "backoff", 6, "no such program"),
+    )
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"now": "x", "phases": [], "services": {}}, {"now": 1, "phases": [1], "services": {}}]
+)
+def test_what_is_no_status_lists_nothing(answer: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        pending(answer)
