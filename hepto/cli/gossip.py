@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from hepto.cli.gossip_run import run
+from hepto.cli.group import Group
 from hepto.cli.output import columns, print_json, print_table
 from hepto.cli.status import ask_agent
 from hepto.errors import ExitCode, UserError
@@ -23,7 +24,7 @@ POLL_SECONDS = 0.5
 HEADERS = ("NAME", "ADDRESS", "STATUS", "SINCE", "INCARNATION", "RTT")
 
 
-@click.group("gossip", invoke_without_command=True)
+@click.group("gossip", cls=Group, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--watch", "is_watched", is_flag=True, help="Go on showing what changes.")
 @click.option("--why", "whom", metavar="NAME", help="What has become of this member, and why.")

@@ -27,7 +27,24 @@ class Settings:
     debug: bool = False
 
 
-class LazyGroup(click.Group):
+class Group(click.Group):
+    """Says which command was probably meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Raises UserError for a command that is not there."""
+        name = args[0]
+        known = self.list_commands(ctx)
+        if not ctx.resilient_parsing and not name.startswith("-") and name.replace("_", "-") not in known:
+            near = get_close_matches(name, known, n=1)
+            path = ctx.command_path
+            hint = f"did you mean “{path} {near[0]}”?" if near else f"“{path} --help” lists the commands"
+            raise UserError(f"there is no command “{shorten(name)}”", hint, ExitCode.USAGE)
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(Group):
     """Knows its subcommands by name and summary, and imports one only to run it."""
 
     rows: Mapping[str, "Row"]
@@ -56,18 +73,6 @@ class LazyGroup(click.Group):
             return target(words)
 
         return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Say what was probably meant."""
-        name = args[0]
-        known = self.list_commands(ctx)
-        if not ctx.resilient_parsing and not name.startswith("-") and name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean “hepto {near[0]}”?" if near else "“hepto --help” lists the commands"
-            raise UserError(f"there is no command “{shorten(name)}”", hint, ExitCode.USAGE)
-        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
         """Let an error know which subcommand it is about; click forgets it for a missing argument of an option."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hepto.cli.group import Group
 from hepto.cli.lab_fault import fault, lab_option, power
 from hepto.cli.lab_up import up
 from hepto.cli.output import print_json, print_table
@@ -21,7 +22,7 @@ DOWN = {
 PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
-@click.group("lab")
+@click.group("lab", cls=Group)
 def command() -> None:
     """Run a cluster of virtual machines on a private IPv6 network of this machine.
 

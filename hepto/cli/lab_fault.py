@@ -5,11 +5,13 @@ Parses, calls hepto.lab; decides nothing.
 
 import click
 
+from hepto.cli.group import Group
+
 lab_option = click.option("--name", "lab", default="default", show_default=True, metavar="LAB", help="Name of the lab.")
 bridge_option = click.option("--link", "bridge", default="lab0", show_default=True, help="The link: lab0 or lab1.")
 
 
-@click.group("fault")
+@click.group("fault", cls=Group)
 def fault() -> None:
     """Break something in a lab's network, and put it right again. `hepto lab power` cuts the power.
 

@@ -5,15 +5,23 @@ from typing import Any
 
 import click
 
+from hepto.cli.group import Group
 from hepto.cli.output import print_json, print_table
 from hepto.cli.remote import Remote, remote_options
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-@click.group()
+@click.group(cls=Group)
 def command() -> None:
-    """Show and change who belongs to the cluster, with an operator's SSH key."""
+    """Show and change who belongs to the cluster, with an operator's SSH key.
+
+    \b
+    Examples:
+      hepto node list --anchor one.example.org --key @demo.key
+      hepto node admit 5f0c… --anchor one.example.org --key @demo.key
+      hepto node revoke two --anchor one.example.org --key @demo.key
+    """
 
 
 @command.command("list")

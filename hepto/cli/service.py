@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from hepto.cli.group import Group
 from hepto.cli.output import print_json, print_table
 from hepto.cli.remote import Remote, remote_options
 from hepto.cli.status import ask_agent, read_files
@@ -17,7 +18,7 @@ service_argument = click.argument("service")
 _NODE = "hepto.cli.service.node"
 
 
-class _NodeFirst(click.Group):
+class _NodeFirst(Group):
     """A group whose first word may be a node's name."""
 
     def resolve_command(
@@ -36,7 +37,14 @@ def _node() -> str | None:
 
 @click.group(cls=_NodeFirst, subcommand_metavar="[NODE] COMMAND [ARGS]...")
 def command() -> None:
-    """Start, stop and restart services of this node, or with --anchor of NODE; power it off."""
+    """Start, stop and restart services of this node, or with --anchor of NODE; power it off.
+
+    \b
+    Examples:
+      hepto service list
+      hepto service restart kubelet
+      hepto service node3 restart kubelet --anchor one.example.org --key @demo.key
+    """
 
 
 @command.command("list")

@@ -14,14 +14,24 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from hepto.errors import ExitCode, UserError
+
 TEMPORARY = ".making-"
 
 
 def cache_directory(environment: Mapping[str, str] | None = None) -> Path:
-    """HEPTO_CACHE, else hepto's folder of the XDG cache."""
+    """HEPTO_CACHE, else hepto's folder of the XDG cache. Raises UserError if HEPTO_CACHE names something else."""
     given = os.environ if environment is None else environment
     if override := given.get("HEPTO_CACHE"):
-        return Path(override).absolute()
+        directory = Path(override).absolute()
+        existing_part = next(path for path in (directory, *directory.parents) if path.exists())
+        if not existing_part.is_dir():
+            raise UserError(
+                f"HEPTO_CACHE={override}: {existing_part} is no directory",
+                "name a directory, or unset it",
+                ExitCode.USAGE,
+            )
+        return directory
     # The XDG specification: a relative path is invalid and to be ignored.
     base = given.get("XDG_CACHE_HOME", "")
     return (Path(base) if base.startswith("/") else Path(given.get("HOME") or Path.home()) / ".cache") / "hepto"

@@ -51,6 +51,11 @@ def test_a_command_whose_module_is_not_there_is_no_command(
     [
         (["inof"], ["there is no command “inof”", "did you mean “hepto info”?"]),
         (["xyzzy"], ["there is no command “xyzzy”", "“hepto --help” lists the commands"]),
+        (["lab", "stauts"], ["there is no command “stauts”", "did you mean “hepto lab status”?"]),
+        (["lab", "fault", "linc"], ["there is no command “linc”", "did you mean “hepto lab fault link”?"]),
+        (["service", "lsit"], ["there is no command “lsit”", "did you mean “hepto service list”?"]),
+        (["node", "xyzzy"], ["there is no command “xyzzy”", "“hepto node --help” lists the commands"]),
+        (["gossip", "rnu"], ["there is no command “rnu”", "did you mean “hepto gossip run”?"]),
         (["info", "--clutser", "a"], ["there is no option --clutser", "did you mean --cluster?"]),
         (["info", "--xyzzy"], ["there is no option --xyzzy", "“hepto info --help” lists the options"]),
         (["info", "--xy\nzzy"], ["there is no option --xy\\nzzy", "“hepto info --help” lists the options"]),
@@ -153,13 +158,12 @@ def test_a_program_of_the_node_gets_its_arguments_and_its_result_is_the_exit_cod
     assert seen == [["--x", "y"]] * 2
 
 
-def leaves(command: click.Command) -> Iterator[click.Command]:
-    """The commands that do something, below a group or `command` itself."""
-    if not isinstance(command, click.Group):
-        yield command
-        return
-    for below in command.commands.values():
-        yield from leaves(below)
+def tree(command: click.Command) -> Iterator[click.Command]:
+    """`command` and all below it."""
+    yield command
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            yield from tree(below)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -171,7 +175,7 @@ def test_every_command_of_the_table_can_be_loaded_and_has_examples(name: str) ->
         assert callable(target)
         return
     assert isinstance(target, click.Command)
-    assert [leaf.name for leaf in leaves(target) if "Example" not in (leaf.help or "") + (leaf.epilog or "")] == []
+    assert [found.name for found in tree(target) if "Example" not in (found.help or "") + (found.epilog or "")] == []
 
 
 def test_the_group_for_completion_has_the_same_commands() -> None:

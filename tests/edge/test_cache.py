@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from hepto.edge.cache import TEMPORARY, cache_directory, ensure, key_of, remove_tree, scratch
+from hepto.errors import ExitCode, UserError
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,17 @@ from hepto.edge.cache import TEMPORARY, cache_directory, ensure, key_of, remove_
 )
 def test_cache_directory_follows_xdg_and_the_override(environment: dict[str, str], expected: str) -> None:
     assert cache_directory(environment) == Path(expected)
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_an_override_that_is_no_directory_is_two_lines(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(UserError, match="HEPTO_CACHE=.*file is no directory") as caught:
+        cache_directory({"HEPTO_CACHE": str(tmp_path / name)})
+
+    assert caught.value.code is ExitCode.USAGE
+    assert cache_directory({"HEPTO_CACHE": str(tmp_path / "new/one")}) == tmp_path / "new/one"
 
 
 def test_keys_differ_when_inputs_only_run_together() -> None:
