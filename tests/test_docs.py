@@ -1,5 +1,6 @@
 """Every command in the documentation is run by a test: those that need no node, here."""
 
+import re
 import shlex
 import subprocess
 import sys
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.documentation import Where, commands, where
+from hepto.options import OPTIONS
+from init.contract.status import Reason
+from tests.documentation import ROOT, Where, commands, where
 
 
 @pytest.mark.parametrize("command", commands())
@@ -34,10 +37,6 @@ def test_it_does_what_it_says(command: str, tmp_path: Path) -> None:
 
 
 def test_every_link_leads_somewhere() -> None:
-    import re
-
-    from tests.documentation import ROOT
-
     broken = [
         f"{page.name}: {target}"
         for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
@@ -46,3 +45,24 @@ def test_every_link_leads_somewhere() -> None:
     ]
 
     assert broken == []
+
+
+def test_the_closed_list_of_reasons_is_whole() -> None:
+    text = (ROOT / "docs/operations.md").read_text()
+    listed = " ".join(text.partition("(`init/contract/status.py`): ")[2].partition(".")[0].split()).split(", ")
+
+    assert sorted(listed) == sorted(reason.value for reason in Reason)
+
+
+def test_the_options_that_must_agree_are_named() -> None:
+    text = " ".join((ROOT / "docs/boot.md").read_text().split())
+
+    (sentence,) = re.findall(r"a warning names both\. For (.*?) it is an error", text)
+    assert re.findall(r"`([a-z-]+)`", sentence) == [option.name for option in OPTIONS if option.must_agree]
+
+
+def test_files_that_the_project_s_settings_name_are_there() -> None:
+    named = re.findall(r"\btests/[\w/.]+\.py\b", (ROOT / "pyproject.toml").read_text())
+
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
