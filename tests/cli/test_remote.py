@@ -73,8 +73,8 @@ def test_services_are_listed_and_ordered(machine: Outside, capsys: pytest.Captur
         (["logs", "node1", "etcd"], "--anchor HOST"),
         (["service", "node1", "restart", "etcd"], "--anchor HOST"),
         (["logs", "--anchor", "one.example.org"], "NODE SERVICE"),
-        (["service", "nonsense"], "No such command"),
-        (["service", "nonsense", "more"], "No such command"),
+        (["service", "nonsense"], "there is no command"),
+        (["service", "nonsense", "more"], "there is no command"),
     ],
 )
 def test_wrong_use_is_said(words: list[str], what: str, capsys: pytest.CaptureFixture[str]) -> None:
