@@ -228,42 +228,6 @@ def test_servers_show_their_new_certificates_and_nobody_was_restarted(
     assert all_ready(nodes)
 
 
-def test_a_worker_is_rebooted_and_its_pod_is_back(nodes: Nodes) -> None:
-    two = nodes["two"]
-    boots = two.view()["boots"]
-    two.run("/usr/bin/hepto", "service", "reboot")
-    two.connection.wait_for("two", lambda seen: seen["boots"] == boots + 1 and seen["channel"], 300)
-    two.wait_ready(LIMIT)
-
-    eventually(lambda: all_ready(nodes), "three Ready nodes", LIMIT, lambda: objects(nodes))
-    eventually(lambda: show(nodes), "pods reach each other again", LIMIT)
-
-
-def test_workers_go_on_while_the_master_is_off_and_it_comes_back(nodes: Nodes) -> None:
-    one, two = nodes["one"], nodes["two"]
-    pod = pod_on(nodes, "three")
-    before = {name: nodes[name].service_pids() for name in ("two", "three")}
-    cluster = one.get("namespace", "kube-system")["metadata"]["uid"]
-    pods = {item["metadata"]["uid"] for item in one.get("pods", "-l", f"app={demo.NAME}")["items"]}
-    one.connection.power("one", "off")
-    one.connection.wait_for("one", lambda seen: not seen["on"], 30)
-
-    harness.throughout(
-        lambda: two.sh(REACH.format(address=pod.address, port=demo.PORT)) == pod.name,
-        "a pod of another worker is reached without a master",
-        AWAY_SECONDS,
-    )
-    one.connection.power("one", "on")
-    one.connection.wait_for("one", lambda seen: seen["channel"], 200)
-    one.wait_ready(LIMIT)
-
-    eventually(lambda: all_ready(nodes), "three Ready nodes", LIMIT, lambda: objects(nodes))
-    eventually(lambda: show(nodes), "pods reach each other again", LIMIT)
-    assert one.get("namespace", "kube-system")["metadata"]["uid"] == cluster
-    assert {item["metadata"]["uid"] for item in one.get("pods", "-l", f"app={demo.NAME}")["items"]} == pods
-    assert {name: nodes[name].service_pids() for name in ("two", "three")} == before
-
-
 def outside(nodes: Nodes, operator: Path, *words: str) -> str:
     """A command of an operator who is in the router's network, with nothing but the two keys."""
     one, home = nodes["one"], operator.parent
@@ -308,6 +272,44 @@ def test_the_kubeconfig_of_an_operator_works_from_outside(nodes: Nodes, operator
     assert {item["metadata"]["name"] for item in json.loads(done.text)["items"]} == NAMES
 
 
+def test_a_worker_is_rebooted_and_its_pod_is_back(nodes: Nodes) -> None:
+    two = nodes["two"]
+    boots = two.view()["boots"]
+    two.run("/usr/bin/hepto", "service", "reboot")
+    two.connection.wait_for("two", lambda seen: seen["boots"] == boots + 1 and seen["channel"], 300)
+    two.wait_ready(LIMIT)
+
+    eventually(lambda: all_ready(nodes), "three Ready nodes", LIMIT, lambda: objects(nodes))
+    eventually(lambda: show(nodes), "pods reach each other again", LIMIT)
+
+
+@pytest.mark.long  # minutes each; their light twins without Kubernetes are in test_7_mesh.py
+def test_workers_go_on_while_the_master_is_off_and_it_comes_back(nodes: Nodes) -> None:
+    one, two = nodes["one"], nodes["two"]
+    pod = pod_on(nodes, "three")
+    before = {name: nodes[name].service_pids() for name in ("two", "three")}
+    cluster = one.get("namespace", "kube-system")["metadata"]["uid"]
+    pods = {item["metadata"]["uid"] for item in one.get("pods", "-l", f"app={demo.NAME}")["items"]}
+    one.connection.power("one", "off")
+    one.connection.wait_for("one", lambda seen: not seen["on"], 30)
+
+    harness.throughout(
+        lambda: two.sh(REACH.format(address=pod.address, port=demo.PORT)) == pod.name,
+        "a pod of another worker is reached without a master",
+        AWAY_SECONDS,
+    )
+    one.connection.power("one", "on")
+    one.connection.wait_for("one", lambda seen: seen["channel"], 200)
+    one.wait_ready(LIMIT)
+
+    eventually(lambda: all_ready(nodes), "three Ready nodes", LIMIT, lambda: objects(nodes))
+    eventually(lambda: show(nodes), "pods reach each other again", LIMIT)
+    assert one.get("namespace", "kube-system")["metadata"]["uid"] == cluster
+    assert {item["metadata"]["uid"] for item in one.get("pods", "-l", f"app={demo.NAME}")["items"]} == pods
+    assert {name: nodes[name].service_pids() for name in ("two", "three")} == before
+
+
+@pytest.mark.long  # minutes each; their light twins without Kubernetes are in test_7_mesh.py
 def test_a_node_is_replaced_by_another_machine_of_its_name(nodes: Nodes, operator: Path) -> None:
     three = nodes["three"]
     boots, before = three.view()["boots"], objects(nodes)["three"]["metadata"]["uid"]
@@ -325,6 +327,7 @@ def test_a_node_is_replaced_by_another_machine_of_its_name(nodes: Nodes, operato
     eventually(lambda: show(nodes), "pods reach each other again", LIMIT)
 
 
+@pytest.mark.long  # minutes each; their light twins without Kubernetes are in test_7_mesh.py
 def test_all_addresses_change_at_once_and_the_cluster_goes_on(nodes: Nodes) -> None:
     before = {name: node.service_pids() for name, node in nodes.items()}
     nodes["one"].connection.fault("prefix", bridge="lab0", prefix="2001:db8:7::/64")
