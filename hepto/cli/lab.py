@@ -10,7 +10,7 @@ from hepto.cli.group import Group
 from hepto.cli.lab_fault import fault, lab_option, power
 from hepto.cli.lab_up import up
 from hepto.cli.output import print_json, print_table
-from hepto.errors import ExitCode, UserError
+from hepto.errors import UserError
 
 node_option = click.option("--node", metavar="NODE", help="Node to use; the first of the lab if not given.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -163,10 +163,11 @@ def logs(lab: str, follow: bool, as_json: bool, node: str, service: str) -> int:
       hepto lab logs one agent -f
       hepto lab logs one kubelet --json | jq .text
     """
+    from hepto.cli.logs import no_json_to_follow
     from hepto.lab import boot, client, state
 
     if as_json and follow:
-        raise UserError("what is still to come is text only", "leave out --json or --follow", ExitCode.USAGE)
+        raise no_json_to_follow()
     if as_json:  # the lab's channel has text only
         return _run(lab, node, (boot.PROGRAM, "logs", "--json", service), b"", client.EXEC_LIMIT)
     with client.LabClient(state.place(lab)) as connection:

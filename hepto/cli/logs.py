@@ -32,6 +32,8 @@ def command(remote: Remote, follow: bool, count: int | None, as_json: bool, word
       hepto logs -f -n 20 kube-apiserver
       hepto logs node3 kubelet --anchor one.example.org --key @demo.key
     """
+    if follow and as_json:
+        raise no_json_to_follow()
     if remote.wanted:
         _from_outside(remote, words, follow, count, as_json)
         return
@@ -53,6 +55,11 @@ def command(remote: Remote, follow: bool, count: int | None, as_json: bool, word
         click.echo(logs.as_object(line) if as_json else logs.as_text(line))
     if reader is not None:
         _follow(reader)
+
+
+def no_json_to_follow() -> UserError:
+    """For --json with --follow: what comes is passed on as it is written, and its lines have no time yet."""
+    return UserError("what is still to come is text only", "leave out --json or --follow", ExitCode.USAGE)
 
 
 def _from_outside(remote: Remote, words: tuple[str, ...], follow: bool, count: int | None, as_json: bool) -> None:

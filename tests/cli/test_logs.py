@@ -46,3 +46,9 @@ def test_the_services_are_lines_or_one_array(
     assert capsys.readouterr().out == "agent\nkubelet\n"
     assert main(["logs", "--json"]) == ExitCode.DONE
     assert json.loads(capsys.readouterr().out) == ["agent", "kubelet"]
+
+
+def test_what_is_still_to_come_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """Objects first and then bare text would be neither."""
+    assert main(["logs", "kubelet", "--json", "-f"]) == ExitCode.USAGE
+    assert capsys.readouterr().err.splitlines()[1] == "       leave out --json or --follow"
