@@ -172,6 +172,11 @@ class TestALabThatIsThere:
         assert text in error
         assert error.splitlines()[1:] == ["       `hepto lab down` first, then `hepto lab up` makes it anew"]
 
+    def test_that_an_earlier_version_has_made_is_taken(self, image: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        Running.snapshot_ = {"name": "default", "nodes": Running.snapshot_["nodes"]}
+
+        assert up("--image", str(image), "--no-wait", "--nodes", "2", capsys=capsys)[0] == ExitCode.DONE
+
     def test_with_another_key_is_refused(self, image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "key").write_text("11" * 32)
 
