@@ -160,6 +160,8 @@ def test_a_listener_is_found_and_knows_who_came() -> None:
             line, _ = await asyncio.get_running_loop().sock_accept(listener)
             with line:
                 assert peer(line) == LOOPBACK
+                for end in (line, stream._line):  # a small write never waits for the acknowledgement of another
+                    assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             stream.close()
             stream.close()
             with pytest.raises(OSError):

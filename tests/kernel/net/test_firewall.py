@@ -12,7 +12,7 @@ from hepto.address import AddressPlan
 from hepto.edge import nft
 from hepto.firewall.driver import Firewall
 from hepto.firewall.ruleset import Policy, transaction
-from tests.kernel.net.world import DROPPED, ip, isolated, namespace, settle, variable
+from tests.kernel.net.world import DROPPED, PATIENCE, ip, isolated, namespace, settle, variable
 
 PLAN = AddressPlan("mycluster")
 NODE, PEER = str(PLAN.node("node1")), str(PLAN.node("mymaster"))
@@ -228,13 +228,23 @@ def test_no_ipv4_comes_in() -> None:
 
 def segment(inside: str, address: str, port: int) -> int:
     """The largest segment that the other end has asked for, of a TCP connection from a namespace."""
+    # Neighbours that have just come up may miss the first questions for them: then there is no route to the host yet.
     script = (
-        "import socket, sys\n"
-        f"line = socket.create_connection((sys.argv[1], int(sys.argv[2])), {DROPPED * 5})\n"
+        "import errno, socket, sys, time\n"
+        f"end = time.monotonic() + {PATIENCE}\n"
+        "while True:\n"
+        "    try:\n"
+        f"        line = socket.create_connection((sys.argv[1], int(sys.argv[2])), {DROPPED * 5})\n"
+        "        break\n"
+        "    except OSError as error:\n"
+        "        if error.errno != errno.EHOSTUNREACH or time.monotonic() > end: raise\n"
+        "        time.sleep(0.05)\n"
         "print(line.getsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG))\n"
     )
     argv = ["ip", "netns", "exec", inside, sys.executable, "-c", script, address, str(port)]
-    return int(subprocess.run(argv, capture_output=True, text=True, check=True).stdout)
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
 
 
 @isolated
