@@ -38,7 +38,8 @@ async def run(argv: Sequence[str], stdin: bytes = b"", *, timeout: float = SECON
         stderr=asyncio.subprocess.PIPE,
     )
     try:
-        stdout, stderr = await asyncio.wait_for(process.communicate(stdin), timeout)
+        async with asyncio.timeout(timeout):  # wait_for of Python 3.11 loses a cancellation that comes with the end
+            stdout, stderr = await process.communicate(stdin)
     except TimeoutError:
         raise CommandError(argv, f"not done after {timeout:g} s, killed") from None
     finally:
