@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -59,11 +60,25 @@ def run_host(prefix: str) -> int:
             "address": wait_for_address(prefix),
             "ipv4": [item.get_attr("IFA_ADDRESS") for item in links.get_addr(family=socket.AF_INET)],
         }
-    with urllib.request.urlopen("http://[2001:db8:2::2]/", timeout=LIMIT) as answer:
-        seen["outside_saw"] = answer.read().decode().strip()
+    seen["outside_saw"] = ask("http://[2001:db8:2::2]/")
     seen["resolved"] = resolve("outside.lab.internal", f"{prefix}:1")
     print(json.dumps(seen))
     return 0
+
+
+def ask(url: str) -> str:
+    """The answer; a router that has just been heard of may miss the first questions for its address."""
+    end = time.monotonic() + LIMIT
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=LIMIT) as answer:
+                found: str = answer.read().decode().strip()
+                return found
+        except urllib.error.URLError as error:
+            unreachable = isinstance(error.reason, OSError) and error.reason.errno == errno.EHOSTUNREACH
+            if not unreachable or time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def first_advertisement(packets: socket.socket) -> bytes:

@@ -84,7 +84,7 @@ with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
 def test_a_frame_from_one_port_to_another_is_seen_although_the_router_gets_nothing_of_it(made: LabClient) -> None:
     leak = frame(17, NODE, UNDERLAY, "1f0c d431 0008 0000").hex()
     watching = LabClient(made.where)
-    number = watching.request("router", (sys.executable, "-m", "hepto.lab.capture", str(CLUSTER), "3"))
+    number = watching.request("router", (sys.executable, "-m", "hepto.lab.capture", str(CLUSTER), "8"))
     answers = watching.answers(number, LIMIT)
     assert b"listening" in channel.unpack(next(answers))
 
