@@ -62,7 +62,7 @@ test: setup  ## all tests: unit, kernel, interop, image, VM (builds the image fi
 	@$(BIN)/python -m tests.tiers unit kernel interop image vm
 
 .PHONY: test-unit
-test-unit: setup  ## no root, no network, under a minute
+test-unit: setup  ## no root, no network, a few minutes
 	@$(BIN)/python -m tests.tiers unit
 
 .PHONY: test-kernel
