@@ -84,3 +84,10 @@ def test_it_can_be_switched_on_again(node: Node) -> None:
     node.connection.wait_for("one", lambda seen: seen["channel"], 120)
 
     assert json.loads(node.connection.read("one", "/run/hepto/boot.json"))["phases"]
+
+
+def test_it_is_switched_off_for_those_that_come_after(node: Node) -> None:
+    """Nobody needs it any more, and an idle cluster takes most of a processor here."""
+    node.connection.power("one", "off")
+
+    assert not node.connection.wait_for("one", lambda seen: not seen["on"], 30)["on"]
