@@ -1,30 +1,56 @@
 """PID 1's entry: blocks all signals with its first statement, then imports the rest inside a guard.
 
-An exception before the loop would be a kernel panic. So what cannot be imported or built leaves a loop of `os` and
-`signal` only, which reaps, says what is wrong, and ends the machine when it is told to. With a name as argument it is
-one of the subprograms instead: `logger` or `lab`.
+An exception before the loop would be a kernel panic. So what cannot be imported or built is tried again by an exec of
+the same, for memory or descriptors may be there then; and after `TRIES` of them is left a loop of `os` and `signal`
+only, which reaps, says what is wrong, and ends the machine when it is told to. With a name as argument it is one of the
+subprograms instead: `logger` or `lab`.
 """
 
 import signal
 
-signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+try:
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+except BaseException:  # `live` does it again, where what is raised is seen to
+    pass
 
-import os  # noqa: E402
-import sys  # noqa: E402
+import os
+import sys
 
+TYPE_CHECKING = False  # as in `typing`, which is not imported before the guard
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RESUME, AGAIN = "resume=", "again="
+"""Arguments of an exec of ourselves: the memfd that tells where to go on, and how often that has failed."""
+TRIES, BREATH = 3, 0.2
 _compiled = 0
 
 
 def main() -> None:
     """PID 1, or a subprogram."""
     arguments = sys.argv[1:]
-    if arguments and not arguments[0].startswith("resume="):
+    if arguments and not arguments[0].startswith((RESUME, AGAIN)):
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         _subprogram(arguments[0])
         return
     sys.addaudithook(_count)
+    live(_pid1)
+
+
+def live(run: "Callable[[int, int], None]") -> None:
+    """Be PID 1 for ever: `run(memfd, tries)` until it raises. The memfd is that of the generation before, or -1."""
+    tries = 0
     try:
-        _pid1(arguments)
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        tries = int(_argument(AGAIN) or 0)
+        run(int(_argument(RESUME) or -1), tries)
+    except BaseException as error:
+        _complain(error)
+    try:
+        if tries < TRIES:
+            signal.sigtimedwait((), BREATH)
+            words = [word for word in sys.orig_argv if not word.startswith(AGAIN)]
+            os.execv(sys.executable, [*words, f"{AGAIN}{tries + 1}"])
     except BaseException as error:
         _complain(error)
     while True:
@@ -32,6 +58,11 @@ def main() -> None:
             _last_resort()
         except BaseException as error:
             _complain(error)
+
+
+def _argument(name: str) -> str:
+    """What follows this in one of our arguments; "" if it is not there."""
+    return next((word.removeprefix(name) for word in sys.argv[1:] if word.startswith(name)), "")
 
 
 def _subprogram(name: str) -> None:
@@ -47,7 +78,7 @@ def _subprogram(name: str) -> None:
         sys.exit(f"{name}: no such subprogram\nthere are: logger, lab")
 
 
-def _pid1(arguments: list[str]) -> None:
+def _pid1(memory: int, tries: int) -> None:
     from init import handover, linux, phases
     from init.pid1 import Init
     from init.settings import Settings
@@ -74,7 +105,7 @@ def _pid1(arguments: list[str]) -> None:
         unmount=unmount,
         cad_off=lambda: linux.reboot(linux.REBOOT_CAD_OFF),
     )
-    before = handover.read(int(arguments[0].removeprefix("resume="))) if arguments else None
+    before = handover.read(memory, tries) if memory >= 0 else None
     Init(settings, before, lambda: _compiled).run()
 
 

@@ -8,10 +8,8 @@ import contextlib
 import os
 
 from init import linux
-from init.contract import paths
+from init.contract import durable, paths
 
-NODE_LINK = f"{paths.RUN}/node"
-"""A link to the node's data directory, made when everything is in its place; the logger waits for it."""
 PRIVATE = 0o700
 MODES = {"kubelet": 0o711, "containerd": 0o711, "cni/bin": 0o755, "cni/net.d": 0o755, "cni/state": 0o755, "log": 0o755}
 """Modes of what others than root pass through or read; nothing below the node's directory, itself 0700, is reached
@@ -25,26 +23,19 @@ def bind(directory: str, root: str = "") -> None:
     of before.
     """
     _check(directory, root)
-    os.makedirs(root + directory, mode=PRIVATE, exist_ok=True)
-    os.chmod(root + directory, PRIVATE)
+    durable.make_directory(root + directory, PRIVATE, exact=True)
     for below, fixed in paths.WRITABLE:
         source, target = f"{root}{directory}/{below}", root + fixed
-        os.makedirs(source, mode=0o755, exist_ok=True)
-        os.chmod(source, MODES.get(below, PRIVATE))
+        durable.make_directory(source, MODES.get(below, PRIVATE), exact=True, sync=False)
         if not os.path.samefile(source, target):
             _bind(source, target)
-    link = f"{root}{NODE_LINK}"
-    temporary = f"{os.path.dirname(link)}/.node.{os.getpid()}.tmp"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary)
-    os.symlink(directory, temporary)
-    os.rename(temporary, link)
+    durable.symlink(directory, f"{root}{paths.NODE}", sync=False)
 
 
 def _check(directory: str, root: str) -> None:
     if os.path.normpath(directory) != directory or not directory.startswith("/") or directory == "/":
         raise ValueError(f"{directory!r} is not a plain absolute path")
-    link = f"{root}{NODE_LINK}"
+    link = f"{root}{paths.NODE}"
     with contextlib.suppress(FileNotFoundError):
         before = os.readlink(link)
         if before != directory:

@@ -19,6 +19,9 @@ SECTOR = 512
 """Unit of sysfs' `size` for every device (Documentation/ABI/stable/sysfs-block)."""
 EDGE = 1024 * 1024
 SUPERBLOCK = 1024
+UNFINISHED = b"hepto is making a file system on this disk\n"
+"""Lies at `unfinished_place` for as long as that takes. The label comes at mkfs' end, so without this a disk on which
+it was cut off would be one with unknown content, for ever."""
 EXT_MAGIC = b"\x53\xef"  # fs/ext4/ext4.h: s_magic at 0x38, s_volume_name at 0x78
 
 
@@ -48,6 +51,24 @@ def scan(root: str = "") -> Iterator[Disk]:
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.ENOMEDIUM):
                 raise
+
+
+def unfinished_place(size: int) -> int:
+    """Where on a disk of `size` bytes: before its last MiB, which has to be blank, and where mkfs puts nothing unless
+    that is the beginning of a group. 0: it is too small for that."""
+    return (size - 2 * EDGE) // 4096 * 4096 if size >= 8 * EDGE else 0
+
+
+def mark_unfinished(device: str, size: int, *, unfinished: bool) -> None:
+    """Write that, or take it away, durably. Raises OSError."""
+    place = unfinished_place(size)
+    if place:
+        descriptor = os.open(device, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.pwrite(descriptor, (UNFINISHED if unfinished else b"").ljust(SECTOR, b"\0"), place)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def content_of(code: int, output: bytes) -> str:
@@ -90,7 +111,7 @@ def _describe(name: str, root: str) -> Disk:
         return replace(found, root=True, content="in use")
     try:
         partitioned = whole and any(os.path.exists(f"{directory}/{entry}/partition") for entry in os.listdir(directory))
-        return _look(descriptor, found, partitioned)
+        return look(descriptor, found, partitioned)
     except OSError as error:
         if error.errno != errno.EIO:
             raise
@@ -99,7 +120,11 @@ def _describe(name: str, root: str) -> Disk:
         os.close(descriptor)
 
 
-def _look(descriptor: int, disk: Disk, partitioned: bool) -> Disk:
+def look(descriptor: int, disk: Disk, partitioned: bool = False) -> Disk:
+    """The disk or partition that is open, with what is on it. Raises OSError."""
+    place = unfinished_place(disk.size) if disk.whole and not partitioned else 0
+    if place and os.pread(descriptor, len(UNFINISHED), place) == UNFINISHED:
+        return replace(disk, unfinished=True)
     first = os.pread(descriptor, EDGE, 0)
     block = first[SUPERBLOCK : SUPERBLOCK + 1024]
     if block[0x38:0x3A] == EXT_MAGIC:

@@ -14,8 +14,9 @@ is done when its generator returns. `background` tasks are done when they first 
 takes what is done from boot.json: they tell the loop what it has to know (the keys, the built-in services). So any task
 must be harmless when it is run twice.
 
-A task that raises anything but PhaseFailed has a defect: its phase fails with the exception as its text. A background
-task that ends or raises is started again after a second.
+A task that raises anything but PhaseFailed has a defect, or the machine lacks something: its phase fails with the
+exception as its text and is tried again after a second, then after twice as long, and so on; what depends on it
+follows. So is a background task that ends.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -29,7 +30,8 @@ from init.contract.status import Wait as StatusWait
 
 OUTPUT_LIMIT = 64 * 1024
 UEVENT_LIMIT = 4096  # a task that does not take its uevents loses them and is told so
-BACKGROUND_RETRY = 1.0
+RETRY, RETRY_MOST = 1.0, 60.0
+"""Seconds to the next try of a task that has raised or, in the background, ended: doubling."""
 
 
 class Phase(NamedTuple):
@@ -168,6 +170,7 @@ class Boot:
         self._status = {phase.name: PhaseStatus(phase.name) for phase in phases}
         self._running: dict[str, _Running] = {}
         self._restarts: dict[str, float] = {}
+        self._failures: dict[str, int] = {}
         self._effects: list[StartRun | Said] = []
         self._to_do: list[Phase] = []
         self.changed = True
@@ -176,13 +179,15 @@ class Boot:
 
     def start(self, now: float, before: BootStatus | None = None) -> None:
         """Begin. With `before`, the status that another generation of PID 1 left, what is done is not done again."""
+        self._to_do = []  # an exception may have come in the middle of an earlier try
         for phase in self._phases:
             done = before.phase(phase.name) if before else None
             if done is not None and done.state is PhaseState.DONE:
                 self._status[phase.name] = done
                 if not (phase.again or phase.background):
                     continue
-            self._to_do.append(phase)
+            if phase.name not in self._running:
+                self._to_do.append(phase)
         if before is not None and before.data:
             self._world.state.setdefault("data", before.data)
         self._next(now)
@@ -213,12 +218,13 @@ class Boot:
                 self._resume(running, running.woken() if running.step is not None else None, now)
         for name, due in list(self._restarts.items()):
             if due <= now:
-                del self._restarts[name]
                 self._begin(next(phase for phase in self._phases if phase.name == name), now)
+                if self._restarts[name] == due:  # else it has raised at once
+                    del self._restarts[name]
         self._next(now)
 
     def mend(self, in_flight: AbstractSet[str], now: float) -> None:
-        """After an exception in PID 1: go on with tasks that nothing would wake any more.
+        """After an exception in PID 1: go on with tasks that nothing would wake any more, and with the next phase.
 
         `in_flight` are the tokens of one-shots under way. One that was lost is run again.
         """
@@ -230,6 +236,7 @@ class Boot:
                 self._effects.append(StartRun(name, running.step))
             else:
                 running.lost, running.wakes = True, now
+        self._next(now)
 
     def deadline(self) -> float | None:
         """The earliest instant that `tick` is wanted at."""
@@ -243,8 +250,9 @@ class Boot:
 
     @property
     def complete(self) -> bool:
-        """True when no phase is left to run (failed ones count)."""
-        return not self._to_do and all(running.phase.background for running in self._running.values())
+        """True when no phase is left to run (failed ones count, unless they are tried again)."""
+        under_way = self._running.keys() | self._restarts.keys()
+        return not self._to_do and all(phase.background for phase in self._phases if phase.name in under_way)
 
     @property
     def idle(self) -> bool:
@@ -342,8 +350,12 @@ class Boot:
             self._set(phase, PhaseStatus(phase.name, PhaseState.FAILED, running.since, seconds, text, wait))
             tail = f". {wait.hint}" if wait is not None and wait.hint else ""
             self._effects.append(Said(f"phase {phase.name} failed: {text}{tail}", console=True))
-        if phase.background:
-            self._restarts[phase.name] = now + BACKGROUND_RETRY
+        if phase.background or not (error is None or isinstance(error, PhaseFailed)):
+            failures = self._failures[phase.name] = self._failures.get(phase.name, 0) + 1
+            self._restarts[phase.name] = now + min(RETRY_MOST, RETRY * 2.0 ** (min(failures, 32) - 1))
+        elif error is None:
+            pending = [other for other in self._phases if self._status[other.name].state is PhaseState.PENDING]
+            self._to_do += [other for other in pending if phase.name in other.after and other not in self._to_do]
 
     def _set(self, phase: Phase, status: PhaseStatus) -> None:
         self._status[phase.name] = status

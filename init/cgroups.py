@@ -5,6 +5,7 @@ controller that is not there) is left out, not an error. Membership is read anew
 remembered.
 """
 
+import errno
 import os
 import signal
 
@@ -21,6 +22,8 @@ FILES = {
     "cpu_weight": "cpu.weight",
 }
 DEFAULTS = {"memory.min": "0", "memory.high": "max", "memory.max": "max", "pids.max": "max", "cpu.weight": "100"}
+GONE = (errno.ENOENT, errno.ENODEV)
+"""There is no such group, or it was removed while it was read."""
 SHIM_SCORE = -998
 """oom_score_adj of a shim (boot.md section 3): with it die all containers of its pod."""
 
@@ -71,25 +74,20 @@ class Cgroups:
     def make(self, name: str, limits: Limits) -> str:
         """The service's group, with its limits, ready for a start; returns its path.
 
-        A group in which `cgroup.kill` was used is made anew, for Linux kills whatever is forked into it ever after: a
-        fork compares the group's number of kills with that of its parent's group (kernel/cgroup/cgroup.c, kill_seq;
-        seen with 6.18, and stable kernels have that code). A group that another generation of PID 1 left may be one.
+        It is made anew for each start. Linux kills whatever is forked into a group in which `cgroup.kill` was used ever
+        after: a fork compares the group's number of kills with that of its parent's group (kernel/cgroup/cgroup.c,
+        kill_seq; seen with 6.18, and stable kernels have that code). And so what the group has counted, its highest use
+        of memory and who was killed for want of it, is of one life. One that is not empty (scope `process`) stays.
         """
         group = self.service(name)
-        if self._limits.get(name) != limits or not os.path.isdir(group):
-            self.remove(name)
-            os.makedirs(group, exist_ok=True)
-            self.limit(name, limits)
+        self.remove(name)
+        os.makedirs(group, exist_ok=True)
+        self.limit(name, limits)
         return group
 
     def kill(self, name: str) -> None:
         """SIGKILL to everything in a service's group."""
         kill(self.service(name))
-        self.renew(name)
-
-    def renew(self, name: str) -> None:
-        """The group is not to be started into again as it is."""
-        self._limits.pop(name, None)
 
     def limit(self, name: str, limits: Limits) -> list[str]:
         """Apply limits to a group that exists, live. Returns what the kernel refused."""
@@ -155,7 +153,7 @@ def read(path: str) -> str:
 
 
 def write(path: str, text: str) -> None:
-    """Write to a control file: one write(2), since cgroupfs takes each as an order."""
+    """Write to a control file: one write(2), since cgroupfs and procfs take each as an order."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(descriptor, text.encode())
@@ -173,24 +171,52 @@ def try_write(path: str, text: str) -> bool:
 
 
 def members(group: str) -> list[int]:
-    """The processes in a group itself, [] if there is no such group."""
+    """The processes in a group itself, [] if there is no such group. Raises OSError when that cannot be known."""
     try:
         return [int(line) for line in read(f"{group}/cgroup.procs").split()]
-    except OSError:
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
         return []
 
 
 def populated(group: str) -> bool:
-    """True if a live process is in the group or below it."""
+    """True if a live process is in the group or below it. Raises OSError when that cannot be known: a group taken for
+    empty is started into, and what runs there runs twice."""
     try:
         return "populated 1" in read(f"{group}/cgroup.events")
-    except OSError:
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
         return False
 
 
 def all_members(group: str) -> list[int]:
-    """The processes in a group and all groups below it."""
-    return [pid for directory, _directories, _files in os.walk(group) for pid in members(directory)]
+    """The processes in a group and all groups below it. Raises OSError when that cannot be known."""
+
+    def unknown(error: OSError) -> None:
+        if error.errno not in GONE:
+            raise error
+
+    walk = os.walk(group, onerror=unknown)
+    return [pid for directory, _directories, _files in walk for pid in members(directory)]
+
+
+def memory_peak(group: str) -> int | None:
+    """The most bytes that were in use at once; None where the kernel does not say (before 5.19, or no controller)."""
+    try:
+        return int(read(f"{group}/memory.peak"))
+    except (OSError, ValueError):
+        return None
+
+
+def memory_kills(group: str) -> int:
+    """How many processes of a group the kernel has killed for want of memory, that of the group or all."""
+    try:
+        counts = dict(line.split() for line in read(f"{group}/memory.events").splitlines())
+        return int(counts.get("oom_kill", 0))
+    except (OSError, ValueError):
+        return 0
 
 
 def send(group: str, number: int) -> int:

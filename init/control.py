@@ -62,8 +62,8 @@ class Control:
 
     def open(self, server: linux.Socket) -> None:
         """Listen on a bound socket."""
-        self._server = server
         self._poller.watch(server.fileno(), self._accept)
+        self._server = server  # last: it is by this that all is known to be open
 
     @property
     def descriptor(self) -> int:
@@ -98,20 +98,37 @@ class Control:
                 found[0].close()
             self._spare = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
             return
-        if found is None:
-            return
-        sock, who = found
+        if found is not None:
+            self._admit(*found)
+
+    def _admit(self, sock: linux.Socket, who: linux.Credentials) -> None:
+        """Whatever is raised here, the peer is not left waiting for a connection that nobody looks at."""
         if who.uid != 0 or len(self._clients) >= MAX_CLIENTS:
             sock.close()
             return
         client = _Client(sock)
-        descriptor = sock.fileno()
-        self._clients[descriptor] = client
-        self._poller.watch(descriptor, lambda: self._ready(client))
+        try:
+            self._clients[sock.fileno()] = client
+            self._poller.watch(sock.fileno(), lambda: self._ready(client))
+        except BaseException:
+            self._drop(client)
+            raise
 
     def _ready(self, client: _Client) -> None:
+        """Serve a client. What is raised ends its connection, with the reason as far as that can be told: a packet that
+        was read and is never answered would be waited for without end."""
         if not client.open:
             return
+        try:
+            self._serve(client)
+        except BaseException as error:
+            try:
+                self._answer(client, refusal(f"PID 1 has a defect: {error!r}", "see hepto logs init"))
+            finally:
+                self._drop(client)
+            raise
+
+    def _serve(self, client: _Client) -> None:
         self._flush(client)
         try:
             packet = client.sock.recv(MAX_PACKET + 1)
@@ -136,11 +153,7 @@ class Control:
             self._answer(client, {"kind": "complete"})
             client.streaming = True
             return
-        try:
-            self._handle(request, lambda answer: self._answer(client, answer))
-        except BaseException as error:
-            self._answer(client, refusal(f"PID 1 has a defect: {error!r}", "see hepto logs init"))
-            raise
+        self._handle(request, lambda answer: self._answer(client, answer))
 
     def _answer(self, client: _Client, answer: Answer) -> None:
         self._send(client, _encode(answer))
@@ -171,9 +184,11 @@ class Control:
     def _drop(self, client: _Client) -> None:
         if client.open:
             client.open = False
-            self._poller.forget(client.sock.fileno())
-            del self._clients[client.sock.fileno()]
-            client.sock.close()
+            try:
+                self._clients.pop(client.sock.fileno(), None)
+                self._poller.forget(client.sock.fileno())
+            finally:
+                client.sock.close()
 
 
 def _encode(value: dict[str, Any]) -> bytes:

@@ -139,8 +139,10 @@ def _check(world: World, disk: Disk) -> Steps[None]:
 
 
 def _format(world: World, disk: Disk) -> Steps[None]:
-    # The tables are zeroed by the kernel later: the disk has just been found to be empty. No -F: mkfs looks once more.
-    options = "lazy_itable_init=1,lazy_journal_init=1"
+    yield from _mark(world, disk, unfinished=True)
+    # The tables are zeroed by the kernel later: the disk has just been found to be empty. A discard would take the mark
+    # away. No -F: mkfs looks once more.
+    options = "nodiscard,lazy_itable_init=1,lazy_journal_init=1"
     command = (MKFS, "-q", "-L", paths.DATA_LABEL, "-m", "1", "-E", options, world.path(disk.device))
     result = yield from _run(Run(argv=command, timeout=MKFS_TIME, capture=True))
     if result.code != 0:
@@ -149,6 +151,16 @@ def _format(world: World, disk: Disk) -> Steps[None]:
             f"mkfs.ext4 failed on {disk.describe()} (exit code {result.code}): {_last(result.output)}",
             "Replace the disk, or make the file system by hand.",
         )
+    yield from _mark(world, disk, unfinished=False)
+
+
+def _mark(world: World, disk: Disk, *, unfinished: bool) -> Steps[None]:
+    def child() -> None:
+        blockdevices.mark_unfinished(world.path(disk.device), disk.size, unfinished=unfinished)
+
+    result = yield from _run(Run(call=child, timeout=PROBE_TIME, capture=True))
+    if result.code != 0:
+        raise _failed(disk, f"{disk.describe()} cannot be written: {_last(result.output)}", "Replace the disk.")
 
 
 def _mount(world: World, disk: Disk) -> Steps[None]:

@@ -4,13 +4,17 @@ Promises: a file is read again only when its inode, size or time differs; inotif
 `RESCAN` seconds makes it certain; temporary files of a rename are not seen. Says nothing about what a file means.
 """
 
+import errno
 import os
 from typing import NamedTuple
 
 from init import linux
 from init.contract.service import MAX_BYTES, valid_name
 
-RESCAN = 10.0
+RESCAN, SOON = 10.0, 0.5
+"""Seconds to the next look without an event; and where a file could not be read for want of descriptors or memory."""
+UNREADABLE = (errno.EISDIR, errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EACCES, errno.EPERM)
+"""What is no file, or may not be read: it stays so until it is replaced."""
 _EVENTS = linux.IN_CLOSE_WRITE | linux.IN_MOVED_FROM | linux.IN_MOVED_TO | linux.IN_DELETE
 _Signature = tuple[int, int, int]
 
@@ -69,6 +73,9 @@ class Directory:
             except FileNotFoundError:
                 found.discard(name)
                 continue
+            except OSError:
+                self._due = now + SOON
+                continue
             self._seen[name] = signature
         self._seen = {name: signature for name, signature in self._seen.items() if name in found}
         return Changes(written, frozenset(found))
@@ -80,22 +87,22 @@ class Directory:
 
 
 def _read(path: str) -> bytes:
-    """A file's content, cut behind its largest size; nothing if it is no file or cannot be read (no JSON either).
+    """A file's content, cut behind its largest size; nothing (which is no JSON either) if it is no file or may not be
+    read.
 
-    Never waits: a FIFO of that name would hold up PID 1 for ever. Raises FileNotFoundError.
+    Never waits: a FIFO of that name would hold up PID 1 for ever. Raises FileNotFoundError, and OSError for what is not
+    the file's doing.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        raise
-    except OSError:
-        return b""
     data = b""
     try:
-        while part := os.read(descriptor, MAX_BYTES + 1 - len(data)):
-            data += part
-    except OSError:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            while part := os.read(descriptor, MAX_BYTES + 1 - len(data)):
+                data += part
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in UNREADABLE:
+            raise
         return b""
-    finally:
-        os.close(descriptor)
     return data

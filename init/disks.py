@@ -1,13 +1,14 @@
 """Which disk holds the data (boot.md section 5): a pure decision from what was found on the machine's block devices.
 
-`decide` never guesses: it formats only the one whole disk that is provably empty, uses memory only when there is
-nothing else or it was ordered, and else says what is in the way. Looking at the disks and mounting them is
-`init.datadisk`'s part.
+`decide` never guesses: it formats only the one whole disk that is provably empty (or that says that hepto has begun to
+format it), uses memory only when there is nothing else or it was ordered, and else says what is in the way. Looking at
+the disks and mounting them is `init.datadisk`'s part.
 """
 
 from dataclasses import dataclass
 
 from init.contract.paths import DATA_LABEL
+from init.contract.sizes import human
 
 MEMORY = "memory"
 OPTION = "hepto.data-disk"
@@ -30,12 +31,14 @@ class Disk:
     """The label of the ext2/3/4 file system on it."""
     blank: bool = False
     """Zeros in its first and last MiB, and no partition in use."""
+    unfinished: bool = False
+    """Power was cut while hepto made a file system on it: there is no data on it yet."""
     content: str = ""
     """What libblkid has recognised, as `xfs` or `partition table gpt`; empty: nothing, or not asked."""
 
     def describe(self) -> str:
         """One item of a list for a person."""
-        unknown = "blank" if self.blank else "unknown content"
+        unknown = "unfinished" if self.unfinished else "blank" if self.blank else "unknown content"
         content = f"ext4 labelled {self.label}" if self.label else self.content or unknown
         serial = f", serial {self.serial}" if self.serial else ""
         return f"{self.device} ({human(self.size)}{serial}, {content})"
@@ -90,7 +93,8 @@ def decide(disks: tuple[Disk, ...], wanted: str = "") -> Decision:
         )
     # A read-only disk is a configuration drive or an installation medium: it can never become the data disk.
     usable = tuple(disk for disk in disks if disk.whole and not disk.root and not disk.read_only and disk.size > 0)
-    blank = tuple(disk for disk in usable if _is_empty(disk))
+    begun = tuple(disk for disk in usable if disk.unfinished)
+    blank = begun or tuple(disk for disk in usable if _is_empty(disk))
     if len(blank) == 1:
         return Format(blank[0])
     if not usable:
@@ -133,18 +137,8 @@ def _of_serial(named: tuple[Disk, ...], disks: tuple[Disk, ...], wanted: str) ->
 
 
 def _is_empty(disk: Disk) -> bool:
-    return disk.blank and not disk.content and not disk.label
+    return disk.unfinished or (disk.blank and not disk.content and not disk.label)
 
 
 def _list(disks: tuple[Disk, ...]) -> str:
     return "; ".join(disk.describe() for disk in disks)
-
-
-def human(size: int) -> str:
-    """A size for a person: 20.0 GiB."""
-    value = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"

@@ -11,9 +11,11 @@ from typing import assert_never
 
 from init import cgroups, linux
 from init.boot import Finished, Run
+from init.contract import durable, paths
+from init.inbox import Inbox
 from init.jobs import Jobs
 from init.settings import Settings
-from init.shutdown import Action, Do, Facts, Hold, Kind, Say, Shutdown
+from init.shutdown import Action, Do, Effect, Facts, Hold, Kind, Say, Shutdown
 from init.supervisor import Supervisor
 
 LOOK = 0.05
@@ -36,9 +38,11 @@ class Ending:
     ):
         self._machine = Shutdown(action, settings.steps)
         self._settings, self._groups, self._supervisor, self._jobs, self._say = settings, groups, supervisor, jobs, say
+        self._effects: Inbox[Effect] = Inbox()
         self._job = 0
         self._mounted = False
-        supervisor.freeze()
+        supervisor.freeze(say)
+        self._tell()
 
     @property
     def action(self) -> Action:
@@ -48,6 +52,12 @@ class Ending:
     def change(self, action: Action) -> None:
         """Another wish has come: only the end differs."""
         self._machine.action = action
+        self._tell()
+
+    def _tell(self) -> None:
+        """Say to the logger how this boot is going to end, for the record."""
+        with contextlib.suppress(OSError):
+            durable.write(self._settings.root + paths.ENDING, self.action.value.encode(), sync=False)
 
     def deadline(self, now: float) -> float:
         """When `advance` is wanted."""
@@ -57,8 +67,8 @@ class Ending:
         """Go on as far as the facts allow."""
         facts = Facts(
             self._supervisor.running(),
-            cgroups.populated(self._groups.pods),
-            cgroups.populated(self._groups.shims),
+            _populated(self._groups.pods),
+            _populated(self._groups.shims),
             _has_children(),
             self._job > 0,
             self._mounted,
@@ -66,14 +76,18 @@ class Ending:
         if self._machine.over:  # an exception came between the machine's last step and the end
             self._settings.end(self.action)
         for effect in self._machine.advance(facts, now):
-            match effect:
-                case Say(text):
-                    self._say(text)
-                case Hold(names):
-                    self._supervisor.hold(names)
-                    self._supervisor.settle(now)
-                case Do(kind, force):
-                    self._do(kind, force)
+            self._effects.add(effect)
+        self._effects.deliver(self._perform)
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case Say(text):
+                self._say(text)
+            case Hold(names):
+                self._supervisor.hold(names)
+                self._supervisor.settle(linux.now())
+            case Do(kind, force):
+                self._do(kind, force)
 
     def _do(self, kind: Kind, force: bool) -> None:
         match kind:
@@ -109,6 +123,14 @@ class Ending:
                 self._say(result.output.decode(errors="replace").strip() or f"it ended with {result.code}")
 
         self._jobs.start(Run(call=call, timeout=CHILD_SECONDS, capture=True), done, linux.now())
+
+
+def _populated(group: str) -> bool:
+    """What cannot be known counts as running: then the step's time decides, and the shutdown goes on."""
+    try:
+        return cgroups.populated(group)
+    except OSError:
+        return True
 
 
 def kill_all(number: int) -> None:

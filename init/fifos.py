@@ -5,6 +5,7 @@ no service stands still for want of a logger, and what was dropped is counted an
 lines go through the FIFO `init`.
 """
 
+import errno
 import fcntl
 import os
 import select
@@ -67,11 +68,11 @@ class Fifos:
         """The descriptor of PID 1's own lines; -1 before there is one."""
         return self._open.get(OWN, -1)
 
-    def write(self, text: str) -> None:
-        """A line of PID 1's own. Never waits: what does not fit is counted."""
+    def write(self, text: str, name: str = OWN) -> None:
+        """A line of PID 1's own, in its log or a service's. Never waits: what does not fit is counted."""
         data = text.encode(errors="replace") + b"\n"
-        if OWN in self._open:
-            self._put(OWN, data)
+        if name in self._open:
+            self._put(name, data)
 
     def retire(self, name: str) -> None:
         """The service is gone: its FIFO goes when the logger has taken the rest."""
@@ -117,6 +118,16 @@ class Fifos:
             written = 0
         if written < len(data):
             self.dropped[name] = self.dropped.get(name, 0) + len(data) - written
+
+
+def goes_over_exec(descriptor: int) -> bool:
+    """True if an exec would leave it open; False if it is closed already."""
+    try:
+        return not fcntl.fcntl(descriptor, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise
+        return False
 
 
 def keep_over_exec(descriptor: int, keep: bool) -> None:

@@ -2,19 +2,25 @@
 
 Promises: reading never raises: what does not make sense is as if it were not there, since everything can be found out
 again (which process is which service from control groups and start times, the phases from boot.json). From generation
-`DISTRUST` on nothing but the descriptors is taken over: what has made PID 1 fail twice may be in the rest.
+`DISTRUST` on nothing but the descriptors is taken over: what has made PID 1 fail twice may be in the rest. Until all is
+in use the memfd stays open and goes over another exec like the rest, so that a start that fails can be tried again.
 """
 
 import json
 import os
+import stat
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from init.supervisor import Inherited
+from init.contract import status
+from init.contract.status import BootStatus
+from init.inheritance import Inherited
+from init.shutdown import Action
 
 DISTRUST = 2
-MAX_BYTES = 1 << 20
+FIFO, SOCKETS = "fifo/", ("notify", "control")
+"""Of the descriptors' names: how those of FIFOs begin, and those of sockets."""
 
 
 class Handover(NamedTuple):
@@ -41,15 +47,16 @@ class Handover(NamedTuple):
         return descriptor
 
 
-def read(descriptor: int) -> Handover:
-    """The reverse. Closes the memfd."""
+def read(descriptor: int, tries: int = 0) -> Handover:
+    """The reverse. The memfd stays open for a next try. After `DISTRUST` tries that failed it is not trusted."""
     try:
-        data = os.pread(descriptor, MAX_BYTES, 0)
-        os.close(descriptor)
-        value = json.loads(data)
-    except (OSError, ValueError, RecursionError):
+        data = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
+        found = parse(json.loads(data))
+    except (OSError, OverflowError, ValueError, RecursionError):
         return Handover(generation=DISTRUST)
-    return parse(value)
+    if tries >= DISTRUST:
+        found = found._replace(generation=max(found.generation, DISTRUST), services={})
+    return found
 
 
 def parse(value: Any) -> Handover:
@@ -63,25 +70,45 @@ def parse(value: Any) -> Handover:
     descriptors = {
         name: number
         for name, number in (found.items() if isinstance(found, dict) else ())
-        if isinstance(number, int) and _is_open(number)
+        if isinstance(number, int) and _is_open(name, number)
     }
     action = value.get("action")
-    action = action if isinstance(action, str) else ""
+    if not isinstance(action, str) or action not in {known.value for known in Action}:
+        action = ""
     if generation >= DISTRUST:
         return Handover(generation, descriptors, {}, action)
-    services = {}
     found = value.get("services")
-    for name, fields in found.items() if isinstance(found, dict) else ():
-        try:
-            services[name] = Inherited(**fields)
-        except TypeError:
-            continue
+    services = {
+        name: Inherited(**fields)
+        for name, fields in (found.items() if isinstance(found, dict) else ())
+        if isinstance(fields, dict) and _makes_sense(fields)
+    }
     return Handover(generation, descriptors, services, action)
 
 
-def _is_open(descriptor: int) -> bool:
+def _makes_sense(fields: dict[str, Any]) -> bool:
+    """True if these are fields of Inherited and of their types."""
+    defaults = Inherited()._asdict()
+    return all(
+        name in defaults and isinstance(value, int | None if name == "started" else type(defaults[name]))
+        for name, value in fields.items()
+    )
+
+
+def phases_before(path: str) -> BootStatus | None:
+    """The phases as the generation before has published them; None if there is no such file or it makes no sense."""
     try:
-        os.fstat(descriptor)
+        with open(path, "rb") as file:
+            return status.load_boot(json.load(file))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def _is_open(name: str, descriptor: int) -> bool:
+    """True if it is open, and no standard stream; a FIFO or a socket where it is to be one."""
+    try:
+        mode = os.fstat(descriptor).st_mode
     except (OSError, OverflowError):
         return False
-    return descriptor > 2
+    right = stat.S_ISFIFO if name.startswith(FIFO) else stat.S_ISSOCK if name in SOCKETS else bool
+    return descriptor > 2 and bool(right(mode))

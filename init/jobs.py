@@ -63,21 +63,27 @@ class Jobs:
             _collect(job)
 
     def ended(self, pid: int, code: int) -> bool:
-        """A process has ended (with its exit code, or 128 + signal). True if it was one of ours."""
-        job = self._jobs.pop(pid, None)
+        """A process has ended (with its exit code, or 128 + signal). True if it was one of ours.
+
+        What is raised before `done` is called leaves it as it was: then the end can be told again.
+        """
+        job = self._jobs.get(pid)
         if job is None:
             return False
         _collect(job)
-        os.close(job.output)
         output = b"".join(job.parts)
-        if job.errors >= 0:
-            failed = spawn.exec_error(job.errors)
-            os.close(job.errors)
-            if failed is not None:
-                code, output = 127, failed[1].encode()
-        timed_out = pid in self._timed_out
-        self._timed_out.discard(pid)
-        job.done(Finished(code, output, timed_out))
+        failed = spawn.exec_error(job.errors) if job.errors >= 0 else None
+        if failed is not None:
+            code, output = 127, failed[1].encode()
+        finished = Finished(code, output, pid in self._timed_out)
+        del self._jobs[pid]
+        try:
+            job.done(finished)
+        finally:
+            self._timed_out.discard(pid)
+            for descriptor in (job.output, job.errors):
+                if descriptor >= 0:
+                    os.close(descriptor)
         return True
 
     def tick(self, now: float) -> None:

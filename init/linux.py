@@ -120,12 +120,9 @@ def set_capabilities(kept: frozenset[int], *, ambient: bool) -> None:
     data = b"".join(struct.pack("=III", word, word, word) for word in words)
     _check(_libc.capset(header, data))
     if ambient:
+        raising, nothing = ctypes.c_ulong(_PR_CAP_AMBIENT_RAISE), ctypes.c_ulong(0)
         for bit in kept:
-            _check(
-                _libc.prctl(
-                    _PR_CAP_AMBIENT, ctypes.c_ulong(_PR_CAP_AMBIENT_RAISE), ctypes.c_ulong(bit), ctypes.c_ulong(0), 0
-                )
-            )
+            _check(_libc.prctl(_PR_CAP_AMBIENT, raising, ctypes.c_ulong(bit), nothing, 0))
 
 
 # -- signals -----------------------------------------------------------------------------------------------------------
@@ -137,13 +134,13 @@ def signalfd() -> int:
     return _check(_libc.signalfd(-1, mask, _SFD_FLAGS))
 
 
-def read_signals(descriptor: int) -> list[int]:
-    """The signals that have arrived; [] if none."""
+def read_signals(descriptor: int) -> list[tuple[int, int]]:
+    """The signals that have arrived, each with the pid of who sent it or, for SIGCHLD, has died; [] if none."""
     try:
         data = os.read(descriptor, 32 * _SIGNALFD_SIZE)
     except BlockingIOError:
         return []
-    return [struct.unpack_from("=I", data, at)[0] for at in range(0, len(data), _SIGNALFD_SIZE)]
+    return [struct.unpack_from("=I8xI", data, at) for at in range(0, len(data), _SIGNALFD_SIZE)]
 
 
 PERHAPS_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
@@ -227,7 +224,11 @@ def accept(server: Socket) -> tuple[Socket, Credentials] | None:
         descriptor, _address = server._accept()  # type: ignore[attr-defined]  # noqa: SLF001
     except (BlockingIOError, ConnectionAbortedError):
         return None
-    client = Socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, fileno=descriptor)
+    try:
+        client = Socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, fileno=descriptor)
+    except BaseException:
+        os.close(descriptor)  # the peer must see the end of it
+        raise
     client.setblocking(False)
     size = struct.calcsize("=iII")
     return client, Credentials(*struct.unpack("=iII", client.getsockopt(_socket.SOL_SOCKET, _SO_PEERCRED, size)))
@@ -240,10 +241,10 @@ def notify_socket(path: str) -> Socket:
     return sock
 
 
-def receive_notification(sock: Socket) -> tuple[bytes, Credentials | None] | None:
-    """The next message with its sender; None if there is none. Descriptors that came along are closed."""
+def receive_notification(sock: Socket, *, peek: bool = False) -> tuple[bytes, Credentials | None] | None:
+    """The next message with its sender, left there to `peek`; None if there is none. Descriptors in it are closed."""
     try:
-        data, ancillary, _flags, _address = sock.recvmsg(4096, 512)
+        data, ancillary, _flags, _address = sock.recvmsg(4096, 512, _socket.MSG_PEEK if peek else 0)
     except BlockingIOError:
         return None
     sender = None
@@ -278,19 +279,16 @@ def unix_accepts(path: str) -> bool:
 
 
 def adopt_socket(descriptor: int) -> Socket:
-    """The socket behind a descriptor that came over exec."""
-    sock = Socket(fileno=descriptor)
+    """The socket behind a descriptor that came over exec, by a descriptor of its own, which no child gets."""
+    sock = Socket(fileno=os.dup(descriptor))
     sock.setblocking(False)
     return sock
 
 
 def uevent_socket() -> Socket:
     """A socket that receives the kernel's uevents (not udev's: there is none)."""
-    sock = Socket(
-        _socket.AF_NETLINK,
-        _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC,
-        _NETLINK_KOBJECT_UEVENT,
-    )
+    kind = _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC
+    sock = Socket(_socket.AF_NETLINK, kind, _NETLINK_KOBJECT_UEVENT)
     try:
         sock.setsockopt(_socket.SOL_SOCKET, _SO_RCVBUFFORCE, 4 << 20)
     except PermissionError:
@@ -352,7 +350,8 @@ def fork_into(group: int) -> int:
     more.
     """
     arguments = struct.pack("=11Q", _CLONE_INTO_CGROUP, 0, 0, 0, signal.SIGCHLD, 0, 0, 0, 0, 0, group)
-    return _check(_locked_libc.syscall(_SYS_CLONE3, arguments, len(arguments)))
+    pid: int = _locked_libc.syscall(_SYS_CLONE3, arguments, len(arguments))
+    return _check(pid) if pid == -1 else pid  # what a call raised behind a fork that went well would hide a child
 
 
 # -- processes ---------------------------------------------------------------------------------------------------------

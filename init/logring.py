@@ -8,22 +8,26 @@ instant has lost nothing, at most the time of its last bytes. A segment belongs 
     DIRECTORY/NAME/00000000000000000000.log      data
     DIRECTORY/NAME/00000000000000000000.index    32 bytes of head (magic, boot id, origin), then records of 24 bytes
     DIRECTORY/NAME/dropped                       bytes that could not be kept (disk full), as a number
+    DIRECTORY/NAME/number                        of what is numbered at its source: the last number that was put
 
 `origin` is the offset + 1 that the segment had in another directory before it was taken over (`Ring.adopt`), or 0.
 """
 
 import contextlib
+import errno
 import os
 import struct
 from typing import NamedTuple
 
-from init.contract import durable
+from init.contract import bootid, durable
 
 BELOW_NODE = "log/hepto"
 
 HEAD = struct.Struct("<8s16sQ")
 MAGIC = b"heptolog"
 RECORD = struct.Struct("<QQQ")
+NUMBERS = struct.Struct("<16sQQQ")
+"""Boot id, the number that is put and the one before it (both + 1, 0: none), the offset it is put at."""
 SAME_TIME = 10_000_000
 """Nanoseconds within which two pieces share a record."""
 PIECE = 256 * 1024
@@ -86,6 +90,11 @@ class Segment(NamedTuple):
                 os.unlink(path)
 
 
+def boot_id() -> bytes:
+    """This boot's, as heads of segments have it."""
+    return bytes.fromhex(bootid.boot_id().replace("-", ""))
+
+
 def plain(name: str) -> bool:
     """True for a name that services have (init.contract.service.NAME), without the cost of importing that here."""
     return 0 < len(name) <= 32 and all(character in PLAIN for character in name)
@@ -112,17 +121,32 @@ def dropped(directory: str) -> int:
         return 0
 
 
+def _last_number(directory: str, boot: bytes) -> int | None:
+    try:
+        with open(f"{directory}/number", "rb") as file:
+            of, number, before, at = NUMBERS.unpack(file.read(NUMBERS.size))
+    except (OSError, struct.error):
+        return None
+    if of != boot:
+        return None
+    last = next(iter(segments(directory)[::-1]), None)
+    found = number if last is not None and last.start + last.size() > at else before
+    return found - 1 if found else None
+
+
 class Ring:
     """The only writer of one service's segments in one directory. Not thread-safe; `close` when done."""
 
     def __init__(self, directory: str, boot: bytes, size: Size):
-        self._directory = directory
+        self.directory = directory
+        """Where its segments are."""
         self._boot = boot
         self._size = size
         self._segment: Segment | None = None
         self._data = self._index = -1
         self._end = 0
         self._stamped = -SAME_TIME
+        self._number: int | None = None
         os.makedirs(directory, mode=0o700, exist_ok=True)
 
     def take(self, fifo: int, wall: int, boot: int) -> int:
@@ -135,19 +159,58 @@ class Ring:
             self._open()
         assert self._segment is not None
         moved = os.splice(fifo, self._data, PIECE, offset_dst=self._end - self._segment.start)
+        self._wrote(moved, wall, boot)
+        return moved
+
+    def put(self, data: bytes, wall: int, boot: int, number: int) -> None:
+        """Write bytes at the end: all of them, or it raises OSError and has written none.
+
+        `number` counts at their source what they are; `last_number` finds it again.
+        """
+        if self._segment is None:
+            self._open()
+        assert self._segment is not None
+        self._note(number, self.last_number(), self._end)
+        at = self._end - self._segment.start
+        if os.pwrite(self._data, data, at) < len(data):
+            os.ftruncate(self._data, at)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._segment.data_file)
+        self._number = number
+        self._wrote(len(data), wall, boot)
+
+    def last_number(self) -> int | None:
+        """The number of what was put last in this boot. None: nothing was."""
+        if self._number is None:
+            self._number = _last_number(self.directory, self._boot)
+        return self._number
+
+    def _note(self, number: int, before: int | None, at: int) -> None:
+        """Say that a number is going to be put where; whether it was then, the ring's end tells."""
+        numbers = NUMBERS.pack(self._boot, number + 1, 0 if before is None else before + 1, at)
+        descriptor = os.open(f"{self.directory}/number", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.pwrite(descriptor, numbers, 0)
+        finally:
+            os.close(descriptor)
+
+    def _wrote(self, moved: int, wall: int, boot: int) -> None:
         if moved and boot - self._stamped >= SAME_TIME:
             os.write(self._index, RECORD.pack(self._end, wall, boot))
             self._stamped = boot
         self._end += moved
+        assert self._segment is not None
         if self._end - self._segment.start >= self._size.segment:
             self.close()
-        return moved
 
     def shrink(self) -> bool:
-        """Give up the oldest segment that is not being written, to make room. False if there is none."""
-        old = [segment for segment in segments(self._directory) if segment != self._segment]
-        if old:
-            old[0].remove()
+        """Give up the oldest segment to make room, but never the newest: its name counts what was before it. False if
+        there is none, or it stays: then it is not room that lacks."""
+        old = segments(self.directory)[:-1]
+        try:
+            if old:
+                old[0].remove()
+        except OSError:
+            return False
         return bool(old)
 
     def drop(self, fifo: int) -> int:
@@ -157,21 +220,29 @@ class Ring:
             moved = os.splice(fifo, null, PIECE)
         finally:
             os.close(null)
-        total = str(dropped(self._directory) + moved).encode()
-        with contextlib.suppress(OSError):
-            durable.write(f"{self._directory}/dropped", total, sync=False)
+        self.count(moved)
         return moved
+
+    def count(self, number: int) -> None:
+        """So many bytes could not be kept."""
+        total = str(dropped(self.directory) + number).encode()
+        with contextlib.suppress(OSError):
+            durable.write(f"{self.directory}/dropped", total, sync=False)
 
     def adopt(self, segment: Segment) -> None:
         """Take over a segment of another directory, at the end of this ring, and remove it there. Repeating does
         nothing."""
         self.close()
+        number, mine_ends = _last_number(segment.directory, self._boot), self.last_number()
+        if number is not None and (mine_ends is None or number > mine_ends):
+            self._note(number, number, 0)
+            self._number = number
         boot, _ = segment.head()
         origin = segment.start + 1
-        mine = segments(self._directory)
+        mine = segments(self.directory)
         if segment.size() and (boot, origin) not in [other.head() for other in mine]:
             start = mine[-1].start + mine[-1].size() if mine else 0
-            self._copy(segment, Segment(self._directory, start), boot, origin)
+            self._copy(segment, Segment(self.directory, start), boot, origin)
         segment.remove()
         self._trim()
 
@@ -184,12 +255,12 @@ class Ring:
         self._segment = None
 
     def _open(self) -> None:
-        last = next(iter(segments(self._directory)[::-1]), None)
+        last = next(iter(segments(self.directory)[::-1]), None)
         end = last.start + last.size() if last else 0
         if last and last.size() < self._size.segment and last.head()[0] == self._boot:
             segment, fresh = last, 0
         else:
-            segment, fresh = Segment(self._directory, end), os.O_TRUNC
+            segment, fresh = Segment(self.directory, end), os.O_TRUNC
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC  # not O_APPEND: splice(2) refuses that
         index = os.open(segment.index_file, flags | fresh, 0o600)
         try:
@@ -207,12 +278,12 @@ class Ring:
         self._trim()
 
     def _trim(self) -> None:
-        for segment in segments(self._directory)[: -self._size.number]:
+        for segment in segments(self.directory)[: -self._size.number]:
             segment.remove()
 
     def _copy(self, source: Segment, target: Segment, boot: bytes, origin: int) -> None:
         shift = target.start - source.start
-        temporary = f"{self._directory}/.adopted"
+        temporary = f"{self.directory}/.adopted"
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         with open(source.data_file, "rb") as old, open(os.open(temporary, flags, 0o600), "wb", buffering=0) as new:
             at = 0
@@ -220,4 +291,4 @@ class Ring:
                 at += moved
         records = b"".join(RECORD.pack(offset + shift, wall, time) for offset, wall, time in source.times())
         durable.write(target.index_file, HEAD.pack(MAGIC, boot, origin) + records, sync=False)
-        os.rename(temporary, target.data_file)  # from here on the segment exists
+        durable.publish(temporary, target.data_file, sync=False)  # from here on the segment exists

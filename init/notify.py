@@ -4,9 +4,11 @@ Promises: only the sender that the kernel names counts; descriptors that come al
 says is ignored (by the supervisor, which knows the main processes).
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from init import linux
+from init.inbox import TRIES
 
 BATCH = 64
 
@@ -34,14 +36,23 @@ def parse(data: bytes, pid: int) -> Notification:
     return Notification(pid, ready, text)
 
 
-def receive(sock: linux.Socket) -> list[Notification]:
-    """The messages that have arrived, at most `BATCH` so that a chatty service does not hold up the loop."""
-    found = []
-    for _ in range(BATCH):
-        message = linux.receive_notification(sock)
-        if message is None:
-            break
-        data, sender = message
-        if sender is not None:
-            found.append(parse(data, sender.pid))
-    return found
+class Receiver:
+    """Takes messages from the socket, each only when it has been handed on: what is raised on the way loses none."""
+
+    def __init__(self, add: Callable[[Notification], None]):
+        self._add = add
+        self._tries = 0
+        """How often the first message there was looked at and not handed on."""
+
+    def receive(self, sock: linux.Socket) -> None:
+        """What has arrived, at most `BATCH` so that a chatty service does not hold up the loop."""
+        for _ in range(BATCH):
+            self._tries += 1
+            if self._tries <= TRIES:  # one that always raises must not hold up the others
+                message = linux.receive_notification(sock, peek=True)
+                if message is not None and message[1] is not None:
+                    self._add(parse(message[0], message[1].pid))
+            if linux.receive_notification(sock) is None:
+                self._tries = 0
+                return
+            self._tries = 0

@@ -7,23 +7,23 @@ cannot be found out again goes over an exec in a memfd (handover.py).
 """
 
 import contextlib
-import json
 import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from math import inf
 
 from init import cgroups, linux, rescue
 from init.boot import Boot, Finished, StartRun, World
 from init.console import Console
-from init.contract import durable, paths, status
+from init.contract import bootid, durable, paths, status
 from init.contract.service import Service
 from init.control import Change, Control
 from init.ending import Ending, kill_all
-from init.handover import DISTRUST, Handover
+from init.handover import DISTRUST, Handover, phases_before
 from init.inbox import Inbox
 from init.jobs import Jobs
-from init.notify import Notification, receive
+from init.notify import Notification, Receiver
 from init.orders import Orders
 from init.poller import Poller
 from init.power import RESCAN, Buttons, Watchdog
@@ -32,6 +32,7 @@ from init.runtime import Runtime, execute
 from init.settings import Settings
 from init.shutdown import WATCHDOG_SECONDS, Action
 from init.supervisor import Supervisor
+from init.turn import Turn
 from init.uevents import Uevents
 
 LINES_BEFORE_LOG = 1000
@@ -68,6 +69,7 @@ class Init:
             fifos=self._fifos,
             poller=self._poller,
             status_directory=root + paths.STATUS,
+            deaths_directory=root + paths.DEATHS,
             notify_socket=root + paths.NOTIFY_SOCKET,
             log=self.log,
         )
@@ -75,6 +77,7 @@ class Init:
         self._boot = Boot(settings.phases, settings.tasks, World(root, self._add_service, self.log, linux.now))
         self._signals_seen: Inbox[int] = Inbox()
         self._messages: Inbox[Notification] = Inbox()
+        self._receiver = Receiver(self._messages.add)
         self._orders = Orders(
             self.supervisor,
             self._jobs,
@@ -89,25 +92,30 @@ class Init:
         self._watchdog = Watchdog(f"{root}/dev/watchdog")
         self._uevents: Uevents | None = None
         self._ending: Ending | None = None
-        self._doubt = self._grouped = self._strays_seen = False
+        self._started = self._doubt = self._grouped = self._strays_seen = self._skipped = False
         self._next_look = 0.0
         self._agenda: deque[Callable[[], None]] = deque()
+        self._woken = Turn()
 
     # -- the loop ----------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Boot, and go on for ever."""
-        self._agenda.append(self._start)
         while True:
             try:
-                self._turn()
-            except BaseException as error:
-                if os.getpid() != self._pid:  # a child that has lost its way out
-                    os._exit(127)
-                try:
-                    self._caught(error)
-                except BaseException:
-                    self._doubt = True
+                self._survive()
+            except BaseException:
+                self._doubt = True
+
+    def _survive(self) -> None:
+        try:
+            if not self._started:
+                self._start()
+            self._turn()
+        except BaseException as error:
+            if os.getpid() != self._pid:  # a child that has lost its way out
+                os._exit(127)
+            self._caught(error)
 
     def _turn(self) -> None:
         """One item of the agenda; when it is empty, wait and make the next one."""
@@ -115,36 +123,34 @@ class Init:
             self._agenda.popleft()()
             self.guard.succeeded()
             return
-        self._agenda.extend(self._poller.wait(self._timeout()))
-        self._agenda.extend(
-            (
-                self._reaper.reap,
-                self._check,
-                self._run_boot,
-                self._look,
-                self._supervise,
-                self._run_ending,
-                self._keep_house,
-                self._publish,
-                self._perhaps_re_exec,
-            )
-        )
+        asleep = self._skipped and not (self._doubt or self._reaper.more)
+        due = self._woken.due if asleep else self._due()
+        until = min(due, self._reaper.look_at)
+        ready = self._poller.wait(until - linux.now() if until < inf else None)
+        self._woken.woken(len(ready), due)
+        self._agenda.extend((*ready, lambda: self._reaper.reap(linux.now(), self._woken.died), self._stages))
 
-    def _timeout(self) -> float | None:
-        """Seconds until something is due; None: for ever."""
-        if self._reaper.more:
-            return 0.0
+    def _stages(self) -> None:
+        """The rest of a turn, if there can be anything to do."""
+        idle = self._woken.idle(linux.now())
+        self._skipped = idle and not (self._doubt or self._ending or self.supervisor.looking)
+        if self._skipped:
+            return
+        self._agenda += (self._check, self._run_boot, self._look, self._supervise, self._run_ending)
+        self._agenda += (self._keep_house, self._publish, self._perhaps_re_exec)
+
+    def _due(self) -> float:
+        """When there is something to do; infinity: never."""
         now = linux.now()
-        if self._doubt:
-            return DOUBT_LOOK
+        if self._reaper.more or self._doubt:
+            return now if self._reaper.more else now + DOUBT_LOOK
         times = [self._jobs.deadline(), self._watchdog.deadline(), self._console.deadline(), self._fifos.deadline(now)]
         times.append(self.supervisor.deadline())
         if self._ending is not None:
             times.append(self._ending.deadline(now))
         else:
             times += [self._boot.deadline(), self._directory.deadline() if self._runtime.opened else None]
-        due = [at for at in times if at is not None]
-        return max(0.0, min(due) - now) if due else None
+        return min((at for at in times if at is not None), default=inf)
 
     def _caught(self, error: BaseException) -> None:
         """The one place where an exception ends."""
@@ -179,30 +185,31 @@ class Init:
     # -- start and exec ----------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
+        """Begin, or go on where the generation before ended. Repeated from the start until nothing is raised."""
         before = self._handover
         if self._settings.machine and self._uevents is None:
-            self._uevents = Uevents(self._hear)
-            self._poller.watch(self._uevents.fileno(), self._uevents.hear)
+            uevents = Uevents(self._hear)
+            self._poller.watch(uevents.fileno(), uevents.hear)
+            self._uevents = uevents
         with contextlib.suppress(OSError):
             self._settings.cad_off()
         if before is None:
             self._boot.start(linux.now())
-            return
+        else:
+            self._take_over(before)
+        self._started = True
+
+    def _take_over(self, before: Handover) -> None:
         self._runtime.adopt(before.descriptors)
         self._watchdog.descriptor = before.descriptors.get("watchdog", -1)
         self.supervisor.inherited = dict(before.services)
         self._open_run()
-        self.log(f"PID 1 executed anew, generation {before.generation}")
-        self._boot.start(linux.now(), self._boot_before())
+        self._boot.start(linux.now(), phases_before(self._settings.root + paths.BOOT))
         if before.action:
             self._begin_ending(Action(before.action))
-
-    def _boot_before(self) -> status.BootStatus | None:
-        try:
-            with open(self._settings.root + paths.BOOT, "rb") as file:
-                return status.load_boot(json.load(file))
-        except (OSError, ValueError):
-            return None
+        if self._runtime.opened:
+            self._runtime.settle((self._watchdog.descriptor,))
+        self.log(f"PID 1 executed anew, generation {before.generation}")
 
     def _open_run(self) -> None:
         """Open what is below /run as soon as it is there, and use control groups as soon as they are mounted."""
@@ -221,7 +228,7 @@ class Init:
 
     def _perhaps_re_exec(self) -> None:
         if self._orders.re_exec:
-            self._orders.re_exec = False
+            self._orders.re_exec -= 1
             self._execute(0)
 
     def _execute(self, generation: int) -> None:
@@ -237,9 +244,11 @@ class Init:
     # -- events ------------------------------------------------------------------------------------------------------
 
     def _signalled(self) -> None:
-        for number in linux.read_signals(self._signals):
+        signals = linux.read_signals(self._signals)
+        for number, _pid in signals:
             if number != signal.SIGCHLD:  # each turn reaps anyway
                 self._signals_seen.add(number)
+        self._woken.signalled(signals)
         self._signals_seen.deliver(self._take_signal)
 
     def _take_signal(self, number: int) -> None:
@@ -249,8 +258,7 @@ class Init:
             self._directory.forget()
 
     def _notified(self, sock: linux.Socket) -> None:
-        for message in receive(sock):
-            self._messages.add(message)
+        self._receiver.receive(sock)
         self._messages.deliver(lambda one: self.supervisor.notified(one.pid, one.ready, linux.now()))
 
     def _hear(self, events: list[Mapping[str, str]], lost: bool) -> None:
@@ -260,8 +268,9 @@ class Init:
             self._boot.uevents(events, lost, linux.now())
 
     def _told(self, pid: int, kind: str, value: int) -> None:
-        if not self.supervisor.died(pid, kind, value, linux.now()):
-            self._jobs.ended(pid, value if kind == "exit" else 128 + value)
+        ours = pid in self.supervisor.processes.pids and self.supervisor.died(pid, kind, value, linux.now())
+        if ours or self._jobs.ended(pid, value if kind == "exit" else 128 + value):
+            self._woken.met()
 
     # -- requests ----------------------------------------------------------------------------------------------------
 
@@ -300,6 +309,7 @@ class Init:
         self._directory.forget()
         self._control.drop_streams()
         self._boot.mend(self._jobs.tokens(), linux.now())
+        self._orders.mend()
         self._doubt = not self.supervisor.check(linux.now(), self._jobs.pids())
 
     def _run_boot(self) -> None:
@@ -329,10 +339,10 @@ class Init:
         now = linux.now()
         if self._ending is None and self._runtime.opened and self._directory.deadline() <= now:
             self._groups.spare_shims()
-            self.supervisor.apply(self._directory.look(now), now)
+            changes = self._directory.look(now)
+            self.supervisor.apply(changes, now)
             if self._handover is not None and self._boot.complete and not self._strays_seen:
-                self._strays_seen = True
-                self.supervisor.strays(now)
+                self._strays_seen = self.supervisor.strays(changes.present, now)
 
     def _supervise(self) -> None:
         now = linux.now()
@@ -368,7 +378,7 @@ class Init:
             for name, value in self.supervisor.publish()
         ]
         if self._boot.changed:
-            boot = self._boot.status(_boot_id(), self._compiled())
+            boot = self._boot.status(bootid.boot_id(), self._compiled())
             durable.write(self._settings.root + paths.BOOT, status.encode(boot), 0o644, sync=False)
             self._boot.changed = False
             changes += [Change("phase", phase.name, status.dump(phase)) for phase in boot.phases]
@@ -388,11 +398,3 @@ class Init:
         """A line for a person: console and log."""
         self._console.line(text)
         self.log(text)
-
-
-def _boot_id() -> str:
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return ""

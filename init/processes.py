@@ -7,6 +7,7 @@ been reaped yet, so no stranger is ever hit. It decides nothing: when to start o
 import os
 import signal
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Protocol
 
 from init import cgroups, linux, spawn
@@ -44,11 +45,14 @@ class Processes:
         self._groups, self._fifos, self._poller = groups, fifos, poller
         self._notify_socket, self._executed = notify_socket, executed
         self._errors: dict[str, int] = {}
+        self._kills: dict[str, int] = {}
+        """What the control groups had counted when the services were started."""
 
     def start(self, service: Supervised, now: float) -> None:
         """Fork and exec. Raises OSError when that cannot be; nothing was started then."""
         name = service.name
         self.launches[name] = what = self._launch(name, service.spec)
+        self._kills[name] = cgroups.memory_kills(what.cgroup)
         launched = spawn.launch(what)
         self.pids[launched.pid] = name
         service.forked(launched.pid, None, now)
@@ -82,10 +86,6 @@ class Processes:
         else:
             self._executed(name)
 
-    def killed_at_birth(self, name: str) -> None:
-        """It did not even come to exec: somebody else has used the group's cgroup.kill."""
-        self._groups.renew(name)
-
     def ended(self, name: str, kind: str, value: int, now: float) -> tuple[LastExit, str]:
         """How a main process ended, and in words why its start failed, if it did."""
         error = ""
@@ -94,7 +94,10 @@ class Processes:
             if failed is not None:
                 kind, (value, error) = "exec", failed
             self._close_errors(name)
-        return LastExit(kind, value, now), error
+        ended = LastExit(kind, value, now)
+        if ended.is_kill and cgroups.memory_kills(self._groups.service(name)) > self._kills.get(name, 0):
+            ended = replace(ended, out_of_memory=True)
+        return ended, error
 
     def _exec_done(self, name: str) -> None:
         """The start's pipe was closed by exec; or it tells an error, which is read when the death comes."""
@@ -144,6 +147,10 @@ class Processes:
         # Scope `process` leaves strangers in the group (a shim on its way to its own): only the program itself will do.
         return found if linux.command_line(found.pid) == service.spec.argv else None
 
+    def first(self, name: str) -> linux.Process | None:
+        """The eldest process of a service's control group that may be its main process, whatever its specification."""
+        return cgroups.main_process(self._groups.service(name), os.getpid(), None)
+
     def newborn(self, known: Iterable[int]) -> bool:
         """True if a young child of ours, none of `known`, is still in PID 1's own group."""
         young = linux.now() - NEWBORN_SECONDS
@@ -163,5 +170,6 @@ class Processes:
     def forget(self, name: str) -> None:
         """The service is gone for good."""
         self.launches.pop(name, None)
+        self._kills.pop(name, None)
         self._groups.remove(name)
         self._fifos.retire(name)

@@ -6,11 +6,14 @@ whose telling raises is told again (inbox.py); then `Supervisor.check` has to pu
 
 import os
 from collections.abc import Callable
+from math import inf
 from typing import NamedTuple
 
 from init.inbox import Inbox
 
 BATCH = 256
+LOOK_AGAIN = 0.004
+"""Seconds until it is looked who else has died when a signal told of one: signals of one kind are merged."""
 
 
 class Death(NamedTuple):
@@ -27,7 +30,9 @@ class Reaper:
     def __init__(self, told: Callable[[int, str, int], None]):
         self._told = told
         self._deaths: Inbox[Death] = Inbox()
-        self._again = False
+        self._again = True  # of who died before an exec no signal may be left
+        self.look_at = inf
+        """When it is to be looked who else has died."""
 
     @property
     def more(self) -> bool:
@@ -42,20 +47,36 @@ class Reaper:
         """A death that was seen, to be told at the next `reap`."""
         self._deaths.add(Death(pid, code, status))
 
-    def reap(self) -> None:
-        """Take the dead and tell of them."""
-        self._again = True  # until the batch was not a full one
-        for _ in range(BATCH):
-            try:
-                found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                found = None
-            if found is None:
-                self._again = False
-                break
-            self.record(found.si_pid, found.si_code, found.si_status)
-            os.waitpid(found.si_pid, os.WNOHANG)
+    def reap(self, now: float, died: int | None = None) -> None:
+        """Take the dead and tell of them; `died`: all that is known is that a signal has told of this one.
+
+        To find the next that is dead, the kernel looks at one child after another (kernel/exit.c, do_wait): with a
+        thousand of them that takes longer than all else. So it is asked for the one, and for any within `LOOK_AGAIN`.
+        """
+        if died is None or self._again or now >= self.look_at:
+            self._again = True  # until no more are found
+            self._again, self.look_at = not self._take_all(), inf
+        else:
+            self._again = True  # until it is taken
+            self._take(os.P_PID, died)
+            self._again, self.look_at = False, min(self.look_at, now + LOOK_AGAIN)
         self._deaths.deliver(self._tell)
+
+    def _take_all(self) -> bool:
+        """False if there may be more."""
+        return any(not self._take(os.P_ALL, 0) for _ in range(BATCH))
+
+    def _take(self, kind: int, number: int) -> bool:
+        """False if none such is dead."""
+        try:
+            found = os.waitid(kind, number, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            found = None
+        if found is None:
+            return False
+        self.record(found.si_pid, found.si_code, found.si_status)
+        os.waitpid(found.si_pid, os.WNOHANG)
+        return True
 
     def _tell(self, death: Death) -> None:
         self._told(death.pid, "exit" if death.code == os.CLD_EXITED else "signal", death.status)

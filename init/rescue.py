@@ -74,7 +74,7 @@ def minimal(
     """
     while (now := linux.now()) < until:
         select.select([signals], [], [], min(0.1, until - now))
-        for number in linux.read_signals(signals):
+        for number, _pid in linux.read_signals(signals):
             if number in (signal.SIGTERM, signal.SIGINT, signal.SIGPWR):
                 end(number)
         while True:

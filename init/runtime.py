@@ -5,15 +5,15 @@ descriptors that the next generation is told of lose close-on-exec.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NoReturn
 
 from init import linux
 from init.contract import paths
 from init.control import Control
 from init.directory import Directory
-from init.fifos import OWN, Fifos, keep_over_exec
-from init.handover import Handover
+from init.fifos import OWN, Fifos, goes_over_exec, keep_over_exec
+from init.handover import FIFO, Handover
 from init.poller import Poller
 
 DIRECTORIES = (
@@ -21,9 +21,9 @@ DIRECTORIES = (
     (paths.SERVICES, 0o700),
     (paths.STATUS, 0o755),
     (paths.FIFOS, 0o700),
+    (paths.DEATHS, 0o700),
     (paths.ETC, 0o755),
 )
-_FIFO = "fifo/"
 
 
 class Runtime:
@@ -34,12 +34,27 @@ class Runtime:
         self.fifos = Fifos(root + paths.FIFOS)
         self.directory = Directory(root + paths.SERVICES)
         self._notify: linux.Socket | None = None
-        self._kept: Mapping[str, int] = {}
+        self._kept: dict[str, int] = {}
 
     def adopt(self, descriptors: Mapping[str, int]) -> None:
-        """Remember what came over exec, for `open`."""
-        self._kept = descriptors
-        self.fifos.adopt({name[len(_FIFO) :]: at for name, at in descriptors.items() if name.startswith(_FIFO)})
+        """Remember what came over exec, for `open`. May be repeated."""
+        self._kept = dict(descriptors)
+        self.fifos.adopt({name[len(FIFO) :]: at for name, at in descriptors.items() if name.startswith(FIFO)})
+
+    def settle(self, others: Iterable[int]) -> None:
+        """All that came over exec is in use: from now on no child gets any of it, and no next try. May be repeated.
+
+        What neither a FIFO nor one of `others` is open by is closed: sockets, of which `open` has its own copies, and
+        what a handover that made no sense has not told of. A client would wait at such a socket for ever.
+        """
+        known = {*self.fifos.descriptors().values(), *others}
+        for name in os.listdir("/proc/self/fd"):
+            descriptor = int(name)
+            if descriptor > 2 and goes_over_exec(descriptor):  # what this generation has opened does not
+                if descriptor in known:
+                    keep_over_exec(descriptor, False)
+                else:
+                    os.close(descriptor)
 
     @property
     def opened(self) -> bool:
@@ -54,17 +69,22 @@ class Runtime:
             os.makedirs(self._root + directory, mode, exist_ok=True)
         self.fifos.ensure(OWN)
         if self._notify is None:
-            kept = self._kept.get("notify")
-            path = self._root + paths.NOTIFY_SOCKET
-            notify = linux.adopt_socket(kept) if kept is not None else linux.notify_socket(path)
-            self._notify = notify
+            notify = self._socket("notify", linux.notify_socket, self._root + paths.NOTIFY_SOCKET)
             self._poller.watch(notify.fileno(), lambda: self._notified(notify))
+            self._notify = notify
         watch = self.directory.watch()
         self._poller.watch(watch, lambda: self._changed(watch))
-        kept = self._kept.get("control")
-        path = self._root + paths.INIT_SOCKET
-        self._control.open(linux.adopt_socket(kept) if kept is not None else linux.seqpacket_server(path))
+        self._control.open(self._socket("control", linux.seqpacket_server, self._root + paths.INIT_SOCKET))
         return True
+
+    def _socket(self, name: str, make: Callable[[str], linux.Socket], path: str) -> linux.Socket:
+        """The one that came over exec, if it did and is any good; else a new one."""
+        if name in self._kept:
+            try:
+                return linux.adopt_socket(self._kept[name])
+            except OSError:
+                pass
+        return make(path)
 
     def _changed(self, watch: int) -> None:
         linux.drain(watch)
@@ -72,7 +92,7 @@ class Runtime:
 
     def descriptors(self) -> dict[str, int]:
         """All that goes over an exec, by name."""
-        found = {_FIFO + name: descriptor for name, descriptor in self.fifos.descriptors().items()}
+        found = {FIFO + name: descriptor for name, descriptor in self.fifos.descriptors().items()}
         if self._notify is not None:
             found["notify"] = self._notify.fileno()
         if self.opened:

@@ -20,6 +20,7 @@ from enum import Enum
 
 from init.contract.service import ReadyKind, Scope, Service, Type, Wanted, When
 from init.contract.status import LastExit, Reason, ServiceStatus, State, Wait
+from init.history import History
 from init.tree import back_off
 
 REMAINS_POLL = 0.05
@@ -135,6 +136,7 @@ class Supervised:
         self.start_error = ""
         self.waits_for: Wait | None = None
         self.up_since = now
+        self.history = History(now)
         self.due = now
         self.kill_at: float | None = None
         self.look_at: float | None = None
@@ -154,10 +156,12 @@ class Supervised:
 
     def configure(self, spec: Service, now: float) -> None:
         """A good service file was read."""
-        before, self.spec, self.error, self.removed = self.spec, spec, "", False
-        self.changed = True
-        if before.restarts(spec):
+        if self.spec.restarts(spec):  # first: what is raised here must not leave the old process with the new file
             self.restart(now, asked=False)
+        elif self.state is State.FAILED and self.spec != spec:
+            self._forgive(now)
+        self.spec, self.error, self.removed = spec, "", False
+        self.changed = True
 
     def misconfigured(self, error: str) -> None:
         """A bad service file was read: the last good one stays in force."""
@@ -210,6 +214,7 @@ class Supervised:
         self._to(Event.FORKED, now)
         self.pid, self.started, self.running, self.starts = pid, started, self.spec, self.starts + 1
         self.up_since, self._ended, self.waits_for = now, None, None
+        self.history.started(now)
 
     def executed(self, now: float) -> None:
         """The program runs."""
@@ -222,6 +227,7 @@ class Supervised:
         """It is ready, as its kind of readiness says."""
         self._to(Event.BECAME_READY, now)
         self.waits_for = None
+        self.history.ready(now)
 
     def unready(self, now: float) -> None:
         """It is not ready any longer."""
@@ -232,9 +238,11 @@ class Supervised:
         self._to(Event.TOLD_TO_STOP, now)
         self.kill_at = now + (self.running or self.spec).stop.timeout
 
-    def killed(self) -> None:
-        """SIGKILL was sent."""
+    def killed(self) -> str:
+        """SIGKILL was sent; what a person is told of it: "" if only what the main process has left was killed."""
         self.kill_at = None
+        timeout = (self.running or self.spec).stop.timeout
+        return "" if self.pid is None else f"{self.name}: did not end within {timeout:g} s, killed"
 
     def looked(self, now: float) -> None:
         """The control group is still not empty."""
@@ -246,6 +254,7 @@ class Supervised:
         self._to(Event.BLOCKED, now)
         if before is None or (before.reason, before.subject, before.what) != (wait.reason, wait.subject, wait.what):
             self.waits_for = wait
+            self.history.waits(wait)
             self.changed = True
 
     def rested(self, now: float) -> None:
@@ -253,13 +262,16 @@ class Supervised:
         self._to(Event.RESTED, now)
         self.waits_for = None
 
-    def ended(self, exit_: LastExit, empty: bool, now: float, error: str = "") -> None:
-        """The main process has ended; `empty` if nothing is left in the control group."""
+    def ended(self, exit_: LastExit, empty: bool, now: float, error: str = "") -> bool:
+        """The main process has ended; `empty` if nothing is left in the control group. True if nobody asked for it."""
         if self.pid is None:
             raise IllegalEventError(f"{self.name}: an end without a process in state {self.state.value}")
         self.last_exit, self._ended, self.start_error = exit_, exit_, error
         self.pid, self.started, self.changed = None, None, True
         self._asked = asked = self.state is State.STOPPING
+        unexpected = self._is_unexpected(exit_)
+        if unexpected:
+            self.history.died(exit_)
         if not asked:
             if now - self.up_since >= self.spec.restart.reset:
                 self.failures = 0
@@ -270,6 +282,13 @@ class Supervised:
             self._enter(State.STOPPING, now)
             self.kill_at = self.kill_at if asked else now
             self.look_at = now + REMAINS_POLL
+        return unexpected
+
+    def _is_unexpected(self, exit_: LastExit) -> bool:
+        """True if nobody asked it to end, and it was not its work to end like that."""
+        may_end = self.spec.type is Type.ONESHOT or self.spec.restart.when is not When.ALWAYS
+        asked = self._asked or self.frozen or self.wanted is Wanted.DOWN
+        return not (asked or (may_end and exit_.is_well))
 
     def emptied(self, now: float) -> None:
         """Nothing of it runs any more: what comes now?"""
@@ -279,21 +298,21 @@ class Supervised:
         if self._asked or again or self.wanted is Wanted.DOWN:
             self._enter(State.DOWN, now)
             return
-        well = (ended.kind, ended.value) == ("exit", 0)
-        when = self.spec.restart.when
+        well, when = ended.is_well, self.spec.restart.when
         if self.spec.type is Type.ONESHOT and well:
-            self.finished = True
+            self.history.ready(now)
             self._enter(State.READY, now)
+            self.finished = True  # last: `torn` tells by it whether all this was done
         elif when is When.ALWAYS or (when is When.FAILURE and not well):
             self.due = now + back_off(self.spec.restart, self.failures)
             self._enter(State.BACKOFF, now)
-            self.waits_for = Wait(Reason.SERVICE, self.name, now, self.start_error or sentence(ended))
+            self.waits_for = Wait(Reason.SERVICE, self.name, now, self.start_error or ended.words)
         elif well:
-            self.finished = True
             self._enter(State.DOWN, now)
+            self.finished = True
         else:
             self._enter(State.FAILED, now)
-            self.waits_for = Wait(Reason.SERVICE, self.name, now, self.start_error or sentence(ended))
+            self.waits_for = Wait(Reason.SERVICE, self.name, now, self.start_error or ended.words)
 
     def adopted(self, pid: int, started: int, ready: bool, now: float) -> None:
         """PID 1 has lost its memory, or a part of it, and found the process: it is up since before."""
@@ -363,7 +382,8 @@ class Supervised:
     def status(self) -> ServiceStatus:
         """For the status file."""
         error = self.error or self.start_error
-        return ServiceStatus(self.state, self.since, self.pid, self.starts, self.last_exit, self.waits_for, error)
+        last, wait = self.last_exit, self.waits_for
+        return ServiceStatus(self.state, self.since, self.pid, self.starts, last, wait, error, *self.history.shown)
 
     def _to(self, event: Event, now: float) -> None:
         following = NEXT[event].get(self.state)
@@ -374,14 +394,3 @@ class Supervised:
     def _enter(self, state: State, now: float) -> None:
         if state is not self.state:
             self.state, self.since, self.changed = state, now, True
-
-
-def sentence(ended: LastExit) -> str:
-    """How a process ended, for a person."""
-    match ended.kind:
-        case "exit":
-            return f"it ended with exit code {ended.value}"
-        case "signal":
-            return f"it was ended by signal {ended.value}"
-        case _:
-            return f"it could not be started (errno {ended.value})"

@@ -13,7 +13,7 @@ import resource
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, NoReturn
 
-from init import linux
+from init import cgroups, linux
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -163,7 +163,7 @@ def _child(what: Launch, writer: int, joined: bool) -> NoReturn:
         _detach()
         if not joined:
             step = "control group"
-            _write(f"{what.cgroup}/cgroup.procs", "0")
+            cgroups.write(f"{what.cgroup}/cgroup.procs", "0")
         step = "log"
         output = what.log
         if isinstance(output, str):
@@ -199,7 +199,7 @@ def _limit(what: Launch) -> None:
     """Without CAP_SYS_RESOURCE (in a container) less may be granted: a service that runs so is better than none."""
     if what.oom_score_adj:  # PID 1's own is 0
         try:
-            _write("/proc/self/oom_score_adj", str(what.oom_score_adj))
+            cgroups.write("/proc/self/oom_score_adj", str(what.oom_score_adj))
         except PermissionError:
             pass
     if what.nofile is not None:
@@ -220,11 +220,3 @@ def _become(who: Identity, capabilities: frozenset[int] | None) -> None:
         os.setresuid(who.uid, who.uid, who.uid)
     if capabilities is not None:
         linux.set_capabilities(capabilities, ambient=who.uid != 0)
-
-
-def _write(path: str, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(descriptor, text.encode())
-    finally:
-        os.close(descriptor)

@@ -5,25 +5,24 @@ any doubt `check` compares with the control groups, which are the truth. A servi
 is tree.py's, the processes are processes.py's: here they meet.
 """
 
+import contextlib
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
 
-from init import cgroups, linux, tree
-from init.contract import durable
-from init.contract.service import BadServiceError, ReadyKind, Scope, Service, Wanted, parse
-from init.contract.status import LastExit, Reason, ServiceStatus, State, Wait, encode
+from init import cgroups, inheritance, linux, tree
+from init.contract import durable, paths
+from init.contract.service import BadServiceError, ReadyKind, Scope, Service, Wanted, When, parse
+from init.contract.status import LastExit, Reason, ServiceStatus, State, Wait, encode, load_service
+from init.deaths import Deaths
 from init.directory import Changes
 from init.fifos import OWN, Fifos
+from init.inheritance import GONE, Inherited
+from init.probes import Probes
 from init.processes import Poller, Processes
 from init.rescue import place
 from init.service import REMAINS_POLL, Move, Supervised
-
-PROBE_FIRST, PROBE_MOST = 0.01, 0.25
-"""Seconds between two looks at a file or socket whose being there means ready: short at first, then doubling."""
-
-GONE = Service(argv=("/gone",), wanted=Wanted.DOWN)
-"""Stands for a service that nobody knows any more, or does not know yet: it is never started."""
+from init.tree import back_off
 
 
 class RefusedError(Exception):
@@ -32,18 +31,6 @@ class RefusedError(Exception):
     def __init__(self, what: str, hint: str):
         super().__init__(what)
         self.hint = hint
-
-
-class Inherited(NamedTuple):
-    """What the generation of PID 1 before knew of a service and nothing else tells."""
-
-    started: int | None = None
-    starts: int = 0
-    failures: int = 0
-    held: bool = False
-    up_since: float = 0.0
-    ready: bool = True
-    finished: bool = False
 
 
 class Supervisor:
@@ -56,6 +43,7 @@ class Supervisor:
         fifos: Fifos,
         poller: Poller,
         status_directory: str,
+        deaths_directory: str,
         notify_socket: str,
         log: Callable[[str], None],
     ):
@@ -63,8 +51,11 @@ class Supervisor:
         self.inherited: dict[str, Inherited] = {}
         self.processes = Processes(groups, fifos, poller, notify_socket, self._executed)
         self._groups, self._log, self._status_directory = groups, log, status_directory
+        self._slow = log
+        self._deaths = Deaths(deaths_directory, fifos.write, lambda name: cgroups.memory_peak(groups.service(name)))
+        self._status_file = f"{status_directory}/{{}}.json".format
         self._builtin: set[str] = set()
-        self._probes: dict[str, tuple[float, float]] = {}
+        self._probes = Probes()
         self._retries: dict[str, float] = {}
         self._forgotten: list[str] = []
         self._raised: dict[str, bytes] = {}
@@ -80,17 +71,18 @@ class Supervisor:
         """Take over what a look at the directory has found, each file for itself.
 
         What a file raises that it should not is raised here when all others are done, for it may be none of its doing:
-        then all is read anew. The second time it is the content's, and is said in the service's status.
+        then all is read anew. The second time it is the content's, and is said in the service's status; but never what
+        the machine lacks (memory, descriptors).
         """
         first: Exception | None = None
         for name, data in changes.written.items():
-            if name in self._builtin or name in (OWN, os.path.basename(self._groups.shims)):
+            if name in self._builtin or name in (OWN, paths.KERNEL_LOG, os.path.basename(self._groups.shims)):
                 self._log(f"service file {name}.json ignored: the name is PID 1's own")
                 continue
             try:
                 self._take_over(name, data, now)
             except Exception as error:
-                if self._raised.get(name) == data:
+                if self._raised.get(name) == data and not isinstance(error, OSError | MemoryError):
                     self._blame(name, error, now)
                 else:
                     self._raised[name] = data
@@ -110,7 +102,7 @@ class Supervisor:
         except BadServiceError as error:
             self._log(f"service file {name}.json: {error}")
             if name not in self.services:
-                self._configure(name, GONE, now)
+                self._configure(name, self._last_good(name), now)
             self.services[name].misconfigured(str(error))
         else:
             self._configure(name, spec, now)
@@ -118,14 +110,18 @@ class Supervisor:
     def _blame(self, name: str, error: Exception, now: float) -> None:
         text = f"PID 1 cannot take it over: {type(error).__name__}: {error} ({place(error)})"
         self._log(f"service file {name}.json: {text}")
-        self.services.setdefault(name, Supervised(name, GONE, now)).misconfigured(text)
+        if name not in self.services:
+            self._configure(name, self._last_good(name), now)
+        self.services[name].misconfigured(text)
 
     def _configure(self, name: str, spec: Service, now: float) -> None:
         service = self.services.get(name)
         if service is None:
-            service = self.services[name] = Supervised(name, spec, now)
-            self._inherit(service, now)
-            return
+            before = self.inherited.get(name, Inherited())
+            service = Supervised(name, before.service or spec, now)
+            self._inherit(service, before, now)
+            self.services[name] = service  # last: what is raised on the way must not lose what was inherited
+            self.inherited.pop(name, None)
         limits = service.spec.limits
         service.configure(spec, now)
         if service.alive and spec.limits != limits and self._groups.available:
@@ -156,8 +152,9 @@ class Supervisor:
             raise RefusedError(f"{name} does not run", "report readiness when its status says up")
         (service.ready if ready else service.unready)(now)
 
-    def freeze(self) -> None:
-        """A shutdown begins: nothing is started any more."""
+    def freeze(self, say: Callable[[str], None]) -> None:
+        """A shutdown begins: nothing is started any more, and who does not end in time is told to `say`."""
+        self._slow = say
         for service in self.services.values():
             service.frozen = True
 
@@ -186,13 +183,18 @@ class Supervisor:
         service = self.services[name]
         if service.pid == pid:  # else it was told before, and an exception came in between
             ended, error = self.processes.ended(name, kind, value, now)
-            if service.state is State.STARTING and ended.kind == "signal":
-                self.processes.killed_at_birth(name)
-            service.ended(ended, self.processes.empty(service), now, error)
-            self._probes.pop(name, None)
-            self._log(f"{name}: {error or f'{kind} {value}'}, now {service.state.value}")
+            self._ended(service, ended, self.processes.empty(service), now, error)
         del self.processes.pids[pid]
         return True
+
+    def _ended(self, service: Supervised, exit_: LastExit, empty: bool, now: float, error: str) -> None:
+        if service.ended(exit_, empty, now, error):
+            never = service.spec.restart.when is When.NEVER
+            retry = None if never else back_off(service.spec.restart, service.failures)
+            number, up = service.history.deaths, now - service.up_since
+            self._deaths.record(service.name, number, exit_, error, up, retry)
+        self._probes.end(service.name)
+        self._log(f"{service.name}: {error or exit_.words}, now {service.state.value}")
 
     def notified(self, pid: int, ready: bool | None, now: float) -> None:
         """A message on the notify socket; only a main process with that kind of readiness counts."""
@@ -204,7 +206,7 @@ class Supervisor:
         service = self.services.get(name)
         if service is not None and service.state is State.STARTING:
             service.executed(linux.now())
-            self._probe_from(service, linux.now())
+            self._probes.begin(service, linux.now())
 
     # -- time --------------------------------------------------------------------------------------------------------
 
@@ -213,7 +215,8 @@ class Supervisor:
         for service in list(self.services.values()):
             if service.kill_at is not None and service.kill_at <= now:
                 self.processes.kill(service)
-                service.killed()
+                if words := service.killed():
+                    self._slow(words)
             if service.look_at is not None and service.pid is None:
                 if self.processes.empty(service):
                     service.emptied(now)
@@ -222,29 +225,18 @@ class Supervisor:
             if service.waits_for is None and service.overdue(now):
                 service.late()
         self._retries = {name: due for name, due in self._retries.items() if due > now}
-        for name, (due, interval) in list(self._probes.items()):
-            if due <= now:
-                self._probe(self.services[name], interval, now)
+        self._probes.tick(self.services, now)
 
     def deadline(self) -> float | None:
         """When `tick` or `settle` is wanted."""
         times = [at for service in self.services.values() if (at := service.deadline()) is not None]
-        probes = (due for due, _interval in self._probes.values())
-        return min([*times, *probes, *self._retries.values()], default=None)
+        probe = self._probes.deadline()
+        return min([*times, *([] if probe is None else [probe]), *self._retries.values()], default=None)
 
-    def _probe_from(self, service: Supervised, now: float) -> None:
-        if service.spec.ready.kind in (ReadyKind.FILE, ReadyKind.UNIX) and service.state is State.UP:
-            self._probe(service, PROBE_FIRST, now)
-
-    def _probe(self, service: Supervised, interval: float, now: float) -> None:
-        target = service.spec.ready.target
-        there = os.path.exists(target) if service.spec.ready.kind is ReadyKind.FILE else linux.unix_accepts(target)
-        if service.state is not State.UP or there:
-            self._probes.pop(service.name, None)
-            if service.state is State.UP:
-                service.ready(now)
-        else:
-            self._probes[service.name] = (now + interval, min(interval * 2, PROBE_MOST))
+    @property
+    def looking(self) -> bool:
+        """Some service's main process has ended, and the death of any other of its group is to be seen at once."""
+        return any(one.look_at is not None and one.pid is None for one in self.services.values())
 
     # -- moves -------------------------------------------------------------------------------------------------------
 
@@ -305,13 +297,12 @@ class Supervisor:
         except OSError as error:
             service.forked(0, None, now)
             text = error.strerror or str(error)
-            service.ended(LastExit("exec", error.errno or 0, now), empty=True, now=now, error=text)
-            self._log(f"{service.name}: cannot be started: {error}")
+            self._ended(service, LastExit("exec", error.errno or 0, now), empty=True, now=now, error=text)
 
     def _forget(self, name: str) -> None:
         del self.services[name]
         self.processes.forget(name)
-        durable.remove(f"{self._status_directory}/{name}.json", sync=False)
+        durable.remove(self._status_file(name), sync=False)
         self._forgotten.append(name)
 
     # -- the truth ---------------------------------------------------------------------------------------------------
@@ -343,55 +334,60 @@ class Supervisor:
         if service.state is State.STARTING:
             self.processes.watch_again(service.name)
         if service.name not in self._probes:
-            self._probe_from(service, now)
+            self._probes.begin(service, now)
 
-    def _inherit(self, service: Supervised, now: float) -> None:
+    def _inherit(self, service: Supervised, before: Inherited, now: float) -> None:
         """A service that is new to this generation of PID 1: its process may run since before."""
-        before = self.inherited.pop(service.name, None) or Inherited()
+        self._recall(service)
         service.starts, service.failures, service.held = before.starts, before.failures, before.held
         found = self.processes.find(service, before.started)
         if found is not None:
             # Forked, and its exec not seen by the generation before: nothing else makes such a one ready.
             ready = before.ready or service.spec.ready.kind is ReadyKind.NONE
             self.processes.adopt(service, found, ready=ready, now=before.up_since or now)
-            self._probe_from(service, now)
+            self._probes.begin(service, now)
         elif before.finished:
             service.did(now)
 
-    def strays(self, now: float) -> None:
-        """After an exec of PID 1, when all files have been read: stop what belongs to no service any more."""
+    def _last_good(self, name: str) -> Service:
+        """For a service whose file is bad: what it was run by before an exec of PID 1, as far as that is known."""
+        before = self.inherited.get(name, Inherited())
+        return before.service or inheritance.as_it_runs(self.processes.first(name))
+
+    def _recall(self, service: Supervised) -> None:
+        """What the generation of PID 1 before has written of it, if there was one; whatever else is in that file."""
+        with contextlib.suppress(Exception), open(self._status_file(service.name), "rb") as file:
+            service.history.recall(load_service(json.load(file)))
+
+    def strays(self, present: frozenset[str] | None, now: float) -> bool:
+        """After an exec of PID 1, when all files have been read: stop what belongs to no service any more.
+
+        False if that is not known: the directory was not there.
+        """
+        if present is None:
+            return False
         for name in self._groups.services():
             group = self._groups.service(name)
             if name not in self.services and group != self._groups.shims and cgroups.populated(group):
                 self._configure(name, GONE, now)
                 self.services[name].remove()
+        return True
 
     def bequeath(self) -> dict[str, Inherited]:
         """What the next generation of PID 1 cannot find out by itself."""
-        found = {}
-        for name, service in self.services.items():
-            process = linux.process(service.pid) if service.pid else None
-            found[name] = Inherited(
-                process.started if process else None,
-                service.starts,
-                service.failures,
-                service.held,
-                service.up_since,
-                service.state is State.READY,
-                service.finished,
-            )
-        return found
+        return {name: inheritance.of(service) for name, service in self.services.items()}
 
     # -- status ------------------------------------------------------------------------------------------------------
 
     def publish(self) -> list[tuple[str, ServiceStatus | None]]:
-        """Write the status files of what has changed; returns the changes."""
+        """Write the status files of what has changed, and what is known of deaths; returns the changes."""
+        self._deaths.publish()
         changes: list[tuple[str, ServiceStatus | None]] = [(name, None) for name in self._forgotten]
         self._forgotten = []
         for name, service in self.services.items():
             if service.changed:
                 status = service.status()
-                durable.write(f"{self._status_directory}/{name}.json", encode(status), 0o644, sync=False)
+                durable.write(self._status_file(name), encode(status), 0o644, sync=False)
                 service.changed = False
                 changes.append((name, status))
         return changes

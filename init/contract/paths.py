@@ -9,6 +9,9 @@ RUN = "/run/hepto"
 SERVICES = f"{RUN}/services"
 STATUS = f"{RUN}/status"
 BOOT = f"{RUN}/boot.json"
+BOOT_BEFORE = f"{RUN}/boot-before.json"
+COURSE = f"{RUN}/course.json"
+ENDING = f"{RUN}/ending"
 INIT_SOCKET = f"{RUN}/init.sock"
 AGENT_SOCKET = f"{RUN}/agent.sock"
 GOSSIP_SOCKET = f"{RUN}/gossip.sock"
@@ -17,7 +20,11 @@ ETC = f"{RUN}/etc"
 ESP = f"{RUN}/esp"
 FIFOS = f"{RUN}/log"
 VOLATILE_LOGS = f"{RUN}/log.d"
+DEATHS = f"{RUN}/deaths"
+CRASHES = f"{RUN}/crashes"
 KUBE = f"{RUN}/kube"
+NODE = f"{RUN}/node"
+"""A link to the node's data directory, made when everything is in its place there; the logger waits for it."""
 
 CREDENTIALS = "/run/credentials"
 CREDENTIAL_SOURCES = ("smbios", "fw_cfg", "esp")
@@ -38,6 +45,8 @@ CGROUP_SHIMS = f"{CGROUP_SERVICES}/shims"
 CGROUP_PODS = f"{CGROUPS}/kubepods"
 
 LAB_PORT = "hepto.lab"
+KERNEL_LOG = "kernel"
+"""Name of the log with the kernel's messages; no service may have it."""
 
 # Bind mounts from the node's data directory: (directory below it, fixed path that others assume). boot.md section 4.
 WRITABLE = (

@@ -5,6 +5,8 @@ console line, `hepto status` and a test name the same thing by the same word.
 """
 
 import json
+import os
+import signal
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
@@ -82,6 +84,41 @@ class LastExit:
     kind: str
     value: int
     at: float
+    out_of_memory: bool = False
+    """The kernel has killed it for want of memory."""
+
+    @property
+    def words(self) -> str:
+        """For a person."""
+        match self.kind:
+            case "exit":
+                return f"exited with status {self.value}"
+            case "signal":
+                name = f" ({signal.Signals(self.value).name})" if self.value in set(signal.Signals) else ""
+                return f"killed by signal {self.value}{name}{', out of memory' if self.out_of_memory else ''}"
+            case _:
+                return f"could not be started: {os.strerror(self.value)}"
+
+    @property
+    def is_well(self) -> bool:
+        """It has done its work."""
+        return (self.kind, self.value) == ("exit", 0)
+
+    @property
+    def is_kill(self) -> bool:
+        """SIGKILL ended it: somebody's `kill -9`, or the kernel's for want of memory."""
+        return (self.kind, self.value) == ("signal", signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """How a service came up in this boot: when its file was read, when it was first started and first ready (None: not
+    yet), and what its first start waited for (the subject, since when)."""
+
+    known: float
+    started: float | None = None
+    ready: float | None = None
+    waits: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,6 +131,10 @@ class ServiceStatus:
     waits_for: Wait | None = None
     error: str = ""
     """Why the service file was not taken over, or why the service cannot be started."""
+    deaths: int = 0
+    """Ends in this boot that nobody had asked for; init.contract.crash has more of each."""
+    last_death: LastExit | None = None
+    beginning: Beginning | None = None
     version: int = VERSION
 
 
@@ -123,6 +164,14 @@ class BootStatus:
         return next((phase for phase in self.phases if phase.name == name), None)
 
 
+def span(seconds: float) -> str:
+    """How long, in the unit that says most."""
+    whole = max(0, int(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 7200 else f"{whole // 3600} h"
+
+
 def dump(value: ServiceStatus | PhaseStatus | BootStatus) -> dict[str, Any]:
     """The value as plain JSON types."""
     plain = asdict(
@@ -139,7 +188,7 @@ def encode(value: ServiceStatus | BootStatus) -> bytes:
 def load_service(value: dict[str, Any]) -> ServiceStatus:
     """The reverse of `dump`. Raises ValueError when it is none (the file is from another version)."""
     try:
-        last, wait = value.get("last_exit"), value.get("waits_for")
+        last, wait, death = value.get("last_exit"), value.get("waits_for"), value.get("last_death")
         return ServiceStatus(
             state=State(value["state"]),
             since=float(value["since"]),
@@ -148,6 +197,9 @@ def load_service(value: dict[str, Any]) -> ServiceStatus:
             last_exit=LastExit(**last) if last else None,
             waits_for=_load_wait(wait),
             error=str(value.get("error", "")),
+            deaths=int(value.get("deaths", 0)),
+            last_death=LastExit(**death) if death else None,
+            beginning=_load_beginning(value.get("beginning")),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a service status: {error!r}") from None
@@ -172,6 +224,13 @@ def load_boot(value: dict[str, Any]) -> BootStatus:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a boot status: {error!r}") from None
+
+
+def _load_beginning(value: dict[str, Any] | None) -> Beginning | None:
+    if not value:
+        return None
+    waits = tuple((str(subject), float(since)) for subject, since in value["waits"])
+    return Beginning(float(value["known"]), value["started"], value["ready"], waits)
 
 
 def _load_wait(value: dict[str, Any] | None) -> Wait | None:

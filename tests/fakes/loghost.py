@@ -12,13 +12,13 @@ class Host:
 
     def __init__(self, root: Path):
         self.root = root
-        self.run, self.node = root / "run", root / "data/demo/one"
+        self.run, self.node = root / "run/hepto", root / "data/demo/one"
         (self.run / "log").mkdir(parents=True)
         self.where = (f"{self.run}/log.d", f"{self.run}/node/log/hepto")
         self._fifos: dict[str, int] = {}
 
-    def logger(self) -> Logger:
-        return Logger(f"{self.run}/log", f"{self.run}/log.d", f"{self.run}/node")
+    def logger(self, kernel: int = -1) -> Logger:
+        return Logger(str(self.root), kernel, "/console")
 
     def fifo(self, name: str) -> None:
         path = self.run / "log" / name

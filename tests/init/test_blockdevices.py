@@ -109,3 +109,38 @@ def test_a_machine_without_disks_has_none(tmp_path: Path) -> None:
 )
 def test_only_a_clear_no_of_blkid_counts_as_nothing(code: int, output: bytes, content: str) -> None:
     assert blockdevices.content_of(code, output) == content
+
+
+def test_a_disk_that_hepto_was_formatting_says_so_whatever_else_is_on_it(tmp_path: Path) -> None:
+    for name, content in (("vdb", b""), ("vdc", ext("hepto-data"))):
+        path = device(tmp_path, name, content, size=16 * MIB)
+        blockdevices.mark_unfinished(str(path), 16 * MIB, unfinished=True)
+
+    assert [(disk.unfinished, disk.label, disk.blank) for disk in scan(tmp_path).values()] == [(True, "", False)] * 2
+
+    for name in ("vdb", "vdc"):
+        blockdevices.mark_unfinished(str(tmp_path / "dev" / name), 16 * MIB, unfinished=False)
+
+    assert [(disk.unfinished, disk.label, disk.blank) for disk in scan(tmp_path).values()] == [
+        (False, "", True),
+        (False, "hepto-data", False),
+    ]
+
+
+def test_a_small_disk_and_a_partition_are_not_marked(tmp_path: Path) -> None:
+    small = device(tmp_path, "vdb", size=4 * MIB)
+    blockdevices.mark_unfinished(str(small), 4 * MIB, unfinished=True)
+    assert not any(small.read_bytes())
+
+    device(tmp_path, "vdc", size=16 * MIB)
+    path = device(tmp_path, "vdc1", size=16 * MIB, disk="vdc")
+    blockdevices.mark_unfinished(str(path), 16 * MIB, unfinished=True)
+    assert not scan(tmp_path)["/dev/vdc1"].unfinished
+
+
+@pytest.mark.parametrize("size", [8 * MIB, 64 * MIB + 512, 20 * 1024 * MIB + 4096 * 3])
+def test_the_mark_is_outside_of_what_has_to_be_blank_and_on_whole_blocks(size: int) -> None:
+    place = blockdevices.unfinished_place(size)
+
+    assert place % 4096 == 0
+    assert MIB <= place <= size - MIB - len(blockdevices.UNFINISHED)

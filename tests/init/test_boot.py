@@ -1,9 +1,12 @@
 """Phases as a story: tasks yield, the test answers."""
 
 from collections.abc import Mapping
+from typing import Any
+
+import pytest
 
 from init.boot import (
-    BACKGROUND_RETRY,
+    RETRY,
     UEVENT_LIMIT,
     Boot,
     Finished,
@@ -177,6 +180,41 @@ def test_a_defect_in_a_task_fails_its_phase_only() -> None:
     assert found.phase_statuses()[0].error == "ZeroDivisionError: oh"
 
 
+def test_a_phase_that_raised_is_tried_again_and_what_waits_for_it_follows() -> None:
+    tries: list[float] = []
+
+    def third(world: World) -> Task:
+        tries.append(len(tries))
+        if len(tries) < 3:
+            raise MemoryError
+        yield from ()
+
+    found, _world = boot((Phase("a", "third"), Phase("b", "nothing", after=("a",)), Phase("c", "nothing")), third=third)
+    assert states(found) == {"a": "failed", "b": "pending", "c": "done"}
+    assert (found.complete, found.deadline()) == (False, RETRY)
+    found.tick(RETRY)
+    assert (states(found)["a"], found.deadline()) == ("failed", 3 * RETRY)
+    found.tick(3 * RETRY)
+
+    assert states(found) == {"a": "done", "b": "done", "c": "done"}
+    assert (found.complete, found.deadline()) == (True, None)
+
+
+def test_a_begin_that_was_cut_off_can_be_repeated() -> None:
+    begun: list[str] = []
+
+    def task(world: World) -> Task:
+        begun.append("one")
+        yield Wait(1.0)
+
+    found, _world = boot((Phase("a", "task"), Phase("b", "nothing")), task=task)
+    found.start(0.0)
+    found.tick(1.0)
+
+    assert begun == ["one"]
+    assert states(found) == {"a": "done", "b": "done"}
+
+
 def test_a_background_task_lets_the_boot_go_on_and_is_started_again_when_it_breaks() -> None:
     starts: list[int] = []
 
@@ -190,8 +228,8 @@ def test_a_background_task_lets_the_boot_go_on_and_is_started_again_when_it_brea
     assert (found.complete, found.idle) == (True, True)
     found.uevents([{"ACTION": "add"}], False, 10.0)
     assert states(found)["hotplug"] == "failed"
-    assert found.deadline() == 10.0 + BACKGROUND_RETRY
-    found.tick(10.0 + BACKGROUND_RETRY)
+    assert found.deadline() == 10.0 + RETRY
+    found.tick(10.0 + RETRY)
 
     assert starts == [0, 1]
     assert states(found)["hotplug"] == "done"
@@ -263,3 +301,26 @@ def test_after_an_exception_a_lost_one_shot_is_run_again_and_a_lost_wait_is_over
 
     assert results[1:] == [Woken(lost=True)]
     assert found.complete
+
+
+class NoMemory(dict[str, float]):
+    """What an exception at an unlucky place looks like."""
+
+    def items(self) -> Any:
+        raise MemoryError
+
+
+def test_after_an_exception_between_two_phases_the_next_one_begins() -> None:
+    def waits(world: World) -> Task:
+        yield Wait(1.0)
+
+    found, _world = boot((Phase("a", "waits"), Phase("b", "nothing")), waits=waits)
+    found._restarts = NoMemory()
+    with pytest.raises(MemoryError):
+        found.tick(2.0)
+    assert states(found) == {"a": "done", "b": "pending"}
+    assert found.deadline() is None
+
+    found._restarts = {}
+    found.mend(frozenset(), 3.0)
+    assert states(found) == {"a": "done", "b": "done"}

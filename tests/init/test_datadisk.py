@@ -10,7 +10,7 @@ from init import blockdevices, datadisk
 from init.boot import Finished, PhaseFailed, Run, Wait, Waiting, Woken, World
 from init.cmdline import CommandLine
 from init.contract.status import Reason
-from tests.fakes.blockdevices import device, ext
+from tests.fakes.blockdevices import MIB, device, ext
 
 DISK = b"x"
 
@@ -25,7 +25,7 @@ class Machine:
         self.log: list[str] = []
         self.world = World(str(root), log=self.log.append, now=lambda: self.now)
         self.world.keys = CommandLine(data_disk=data_disk)
-        self.answers = {"mount": Finished(0), **answers}
+        self.answers = {"mount": Finished(0), "mark": Finished(0), **answers}
         self.seen: list[str] = []
         self.waits: list[Waiting] = []
         self.on_wait: Callable[[int], Woken] = lambda _count: Woken()
@@ -63,6 +63,12 @@ class Machine:
         if "_probe" in function.__qualname__:
             self.seen.append("probe")
             return Finished(0, blockdevices.probe(str(self.root)))
+        if "_mark" in function.__qualname__:
+            if self.answers["mark"].code == 0:
+                function()
+            marked = (self.root / "dev/vdb").read_bytes().count(blockdevices.UNFINISHED)
+            self.seen.append("marked" if marked else "clear")
+            return self.answers["mark"]
         self.seen.append(f"mount {'tmpfs' if '_memory' in function.__qualname__ else 'ext4'}")
         return self.answers["mount"]
 
@@ -117,11 +123,11 @@ def test_a_file_system_that_cannot_be_mounted_fails_the_phase(tmp_path: Path) ->
 
 def test_a_blank_disk_is_formatted_after_a_quiet_while_and_a_second_look(tmp_path: Path) -> None:
     device(tmp_path, "vda", DISK, read_only=True)
-    device(tmp_path, "vdb")
+    device(tmp_path, "vdb", size=16 * MIB)
 
     machine = Machine(tmp_path, blkid=NOTHING, mkfs_ext4=FINE).run()
 
-    assert machine.seen == ["probe", "wait", "blkid vdb", "mkfs.ext4 vdb", "mount ext4"]
+    assert machine.seen == ["probe", "wait", "blkid vdb", "marked", "mkfs.ext4 vdb", "clear", "mount ext4"]
     assert machine.now == 100.0 + datadisk.QUIET
 
 
@@ -133,6 +139,27 @@ def test_a_signature_that_only_blkid_knows_protects_a_disk_of_zeros(tmp_path: Pa
     assert "mkfs.ext4 vdb" not in machine.seen
     assert machine.waits[0].wait is not None
     assert "zfs_member" in machine.waits[0].wait.what
+
+
+@pytest.mark.parametrize("content", [b"", bytes(4096) + b"a group's descriptors", ext("hepto-data")])
+def test_a_disk_on_which_power_was_cut_while_it_was_formatted_is_formatted_again(
+    tmp_path: Path, content: bytes
+) -> None:
+    blockdevices.mark_unfinished(str(device(tmp_path, "vdb", content, size=16 * MIB)), 16 * MIB, unfinished=True)
+
+    machine = Machine(tmp_path, blkid=Finished(0, b"TYPE=ext4\n"), mkfs_ext4=FINE).run()
+
+    assert machine.seen == ["probe", "wait", "blkid vdb", "marked", "mkfs.ext4 vdb", "clear", "mount ext4"]
+
+
+def test_a_disk_that_cannot_be_marked_is_not_formatted(tmp_path: Path) -> None:
+    device(tmp_path, "vdb", size=16 * MIB)
+    machine = Machine(tmp_path, blkid=NOTHING, mkfs_ext4=FINE, mark=Finished(1, b"OSError: [Errno 5]"))
+
+    with pytest.raises(PhaseFailed, match=r"cannot be written: OSError: \[Errno 5\]"):
+        machine.run()
+
+    assert not [step for step in machine.seen if "mkfs" in step]
 
 
 def test_a_failing_mkfs_mounts_nothing(tmp_path: Path) -> None:
@@ -243,6 +270,6 @@ def test_a_disk_that_comes_later_ends_the_waiting(tmp_path: Path) -> None:
     machine.on_wait = come
     machine.run()
 
-    assert machine.seen[-2:] == ["mkfs.ext4 vdc", "mount ext4"]
+    assert machine.seen[-3:] == ["mkfs.ext4 vdc", "clear", "mount ext4"]
     assert machine.waits[0].wait is not None
     assert machine.waits[0].wait.subject == "S9"

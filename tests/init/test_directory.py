@@ -1,10 +1,13 @@
 """Looks at the directory of service files."""
 
+import errno
 import os
 from pathlib import Path
 
+import pytest
+
 from init.contract.service import MAX_BYTES
-from init.directory import RESCAN, Changes, Directory
+from init.directory import RESCAN, SOON, Changes, Directory
 
 
 def put(directory: Path, name: str, content: bytes) -> None:
@@ -75,3 +78,19 @@ def test_forgetting_reads_everything_anew(tmp_path: Path) -> None:
     directory.forget()
 
     assert directory.look(1.0) == Changes({"etcd": b"one"}, frozenset({"etcd"}))
+
+
+def test_a_file_that_could_not_be_read_for_want_of_descriptors_is_read_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    directory = Directory(str(tmp_path))
+    put(tmp_path, "etcd.json", b"one")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refused)
+        assert directory.look(0.0) == Changes({}, frozenset({"etcd"}))
+
+    assert directory.deadline() == SOON
+    assert directory.look(SOON) == Changes({"etcd": b"one"}, frozenset({"etcd"}))

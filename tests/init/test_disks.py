@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from init.disks import Decision, Disk, Format, Memory, Mount, Refuse, decide, human
+from init.disks import Decision, Disk, Format, Memory, Mount, Refuse, decide
 
 GIB = 1024**3
 ROOT = Disk("/dev/vda", GIB, root=True, content="in use")
@@ -18,6 +18,7 @@ DATA2 = Disk("/dev/vde1", 20 * GIB, serial="DDD", whole=False, label="hepto-data
 FOREIGN = Disk("/dev/vdf", 20 * GIB, serial="EEE", content="xfs")
 DIRTY = Disk("/dev/vdg", 20 * GIB, serial="FFF")
 SIGNED = replace(BLANK, device="/dev/vdh", content="btrfs")
+UNFINISHED = Disk("/dev/vdh", 20 * GIB, serial="GGG", unfinished=True, content="ext4 labelled hepto-data")
 CDROM = Disk("/dev/vdi", GIB, read_only=True, content="iso9660")
 EMPTY_DRIVE = Disk("/dev/vdj", 0)
 
@@ -30,6 +31,9 @@ EMPTY_DRIVE = Disk("/dev/vdj", 0)
         ((ROOT, FOREIGN, DATA2), Mount(DATA2)),
         ((ROOT, BLANK), Format(BLANK)),
         ((ROOT, BLANK, FOREIGN, DIRTY, CDROM, EMPTY_DRIVE), Format(BLANK)),
+        ((ROOT, UNFINISHED), Format(UNFINISHED)),
+        ((ROOT, UNFINISHED, BLANK, FOREIGN), Format(UNFINISHED)),
+        ((UNFINISHED, DATA), Mount(DATA)),
         ((ROOT,), Memory(ordered=False)),
         ((), Memory(ordered=False)),
         ((ROOT, CDROM, EMPTY_DRIVE), Memory(ordered=False)),
@@ -71,6 +75,7 @@ def test_what_cannot_be_decided_is_listed(disks: tuple[Disk, ...], wanted: str, 
         ((BLANK, BLANK2), "BBB", Format(BLANK2)),
         ((DATA, DATA2), "DDD", Mount(DATA2)),
         ((BLANK, DATA), "AAA", Format(BLANK)),
+        ((UNFINISHED, DATA), "GGG", Format(UNFINISHED)),
         ((Disk("/dev/vde", GIB, serial="DDD", content="partitions"), DATA2), "DDD", Mount(DATA2)),
         ((DATA,), "memory", Memory(ordered=True)),
         ((BLANK, BLANK2), "memory", Memory(ordered=True)),
@@ -121,10 +126,3 @@ def test_the_order_of_disks_changes_no_decision(disks: tuple[Disk, ...], wanted:
     assert type(decide(disks, wanted)) is type(backwards)
     if isinstance(backwards, Format | Mount | Memory):
         assert decide(disks, wanted) == backwards
-
-
-@pytest.mark.parametrize(
-    ("size", "text"), [(512, "512 B"), (1536, "1.5 KiB"), (20 * GIB, "20.0 GiB"), (5000 * GIB, "4.9 TiB")]
-)
-def test_sizes_are_readable(size: int, text: str) -> None:
-    assert human(size) == text

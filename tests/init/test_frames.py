@@ -14,6 +14,7 @@ from init.frames import MAX_FRAME, BadFrameError, Decoder, encode, pack, unpack
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=10,
 )
 FRAMES = st.dictionaries(st.text(), VALUES, max_size=4)
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from init import binds, logread, logring
-from init.logread import Reader, lines, services
+from init import logread, logring
+from init.contract import paths
+from init.logread import Following, Reader, Since, lines, services
 from init.logring import Ring, Size, segments
 from tests.fakes.pipe import Pipe
 
@@ -93,14 +94,14 @@ def test_a_reader_follows_from_memory_to_disk_in_the_middle_of_a_line(place: Pla
     reader = Reader("x", (place.where[0], place.where[1] + "-not-yet"))
     assert reader.read(5) == b"this "
     moving = Reader("x", place.where)
-    assert read_all(moving) == b"last boot\n"
+    assert read_all(moving) == b"last boot\nthis boot "
 
     place.move()
     place.write(1, b"goes on\n")
     reader._disk = place.where[1] + "/x"  # the disk is there now
 
     assert read_all(reader) == b"boot goes on\n"
-    assert read_all(moving) == b"this boot goes on\n"
+    assert read_all(moving) == b"goes on\n"
     assert (reader.lost, moving.lost) == (0, 0)
 
 
@@ -134,11 +135,79 @@ def test_a_line_over_two_segments_is_one_line(place: Place) -> None:
     assert [line.text for line in lines("x", place.where)] == ["x" * 99 + "yz", "next"]
 
 
+def test_lines_are_given_as_they_become_complete(place: Place) -> None:
+    following = Following(Reader("x", place.where))
+    assert following.take() == []
+    place.write(1, b"one\nsecond ")
+    assert [(line.text, line.wall) for line in following.take()] == [("one", 1.0)]
+    assert following.take() == []
+    place.write(1, b"half\nth")
+    place.write(1, b"ree\n")
+
+    assert [(line.text, line.wall) for line in following.take()] == [("second half", 1.0), ("three", 2.0)]
+    assert following.rest() == []
+
+
+def test_what_a_boot_left_unfinished_is_no_part_of_the_next_one_s_line(place: Place) -> None:
+    place.write(1, b"cut o", OTHER)
+    place.write(1, b"first\n")
+
+    assert [(line.text, line.boot_id) for line in lines("x", place.where)] == [("cut o", OTHER), ("first", BOOT)]
+
+
+def test_a_line_whose_beginning_is_kept_and_whose_end_was_overwritten_is_left_out(place: Place) -> None:
+    following = Following(Reader("x", place.where))
+    place.write(1, b"kept\nbegun ")
+    assert [line.text for line in following.take()] == ["kept"]
+    for letter in b"abcde":
+        place.write(1, bytes([letter]) * 99 + b"\n")
+
+    assert [line.text[:3] for _ in range(3) for line in following.take()] == ["ccc", "ddd", "eee"]
+
+
+def test_since_compares_lines_of_this_boot_by_the_boot_clock_and_skips_what_ends_before(place: Place) -> None:
+    for text in ("a", "b", "c", "d"):
+        place.write(1, (text * 99 + "\n").encode(), OTHER if text == "a" else BOOT)
+
+    def texts(since: Since) -> str:
+        return "".join(line.text[0] for line in lines("x", place.where, since))
+
+    assert texts(Since(0.0, 3.0, BOOT)) == "cd"  # the ring holds three segments
+    assert texts(Since(99.0, 4.0, BOOT)) == "d"
+    assert texts(Since(3.0, 99.0, b"another")) == "cd"
+    assert texts(Since(99.0, 0.0, b"another")) == ""
+
+
 def test_lines_without_an_index_have_no_time_and_bad_bytes_are_shown(place: Place) -> None:
     place.write(1, b"\xff\xfe\n")
     Path(segments(f"{place.where[1]}/x")[0].index_file).unlink()
 
     assert [(line.text, line.wall) for line in lines("x", place.where)] == [("\ufffd\ufffd", None)]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_disk_that_cannot_be_read_is_said_and_memory_is_shown(place: Place, *, whole: bool) -> None:
+    """A directory in a file's place raises as a bad disk does, for root too."""
+    place.write(1, b"on disk\n" * 20)
+    if not whole:
+        place.write(1, b"begun ")
+    unreadable = Path(segments(f"{place.where[1]}/x")[0 if whole else -1].data_file)
+    following = Following(Reader("x", place.where))
+    if not whole:
+        assert {line.text for line in following.take()} == {"on disk"}
+    unreadable.unlink()
+    unreadable.mkdir()
+    place.write(0, b"in memory\n")
+
+    remarks = [line for line in lines("x", place.where) if line.offset == logread.REMARK]
+    shown = [line.text for line in lines("x", place.where, Since(0.0, 0.0, BOOT))]
+
+    assert [line.text for line in remarks] == ["(the log on the disk cannot be read: Is a directory)"]
+    assert shown[-2:] == [remarks[0].text, "in memory"]
+    assert [line.text for line in following.take()][-2:] == [remarks[0].text, "in memory"]
+    assert following.take() == []
+    place.write(0, b"more\n")
+    assert [line.text for line in following.take()] == ["more"]
 
 
 def test_all_services_are_named_once(place: Place) -> None:
@@ -150,4 +219,4 @@ def test_all_services_are_named_once(place: Place) -> None:
 
 
 def test_the_places_are_where_the_logger_writes() -> None:
-    assert logread.places() == ("/run/hepto/log.d", f"{binds.NODE_LINK}/{logring.BELOW_NODE}")
+    assert logread.places() == ("/run/hepto/log.d", f"{paths.NODE}/{logring.BELOW_NODE}")

@@ -2,6 +2,7 @@
 
 import errno
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,6 +131,66 @@ def test_foreign_files_in_the_directory_are_left_alone(tmp_path: Path, pipe: Pip
     assert (tmp_path / "notes.log").exists()
 
 
+def numbered(directory: Path, boot: bytes = BOOT) -> Ring:
+    return Ring(str(directory), boot, SMALL)
+
+
+def test_what_was_put_last_is_known_to_the_next_writer_of_the_boot(tmp_path: Path) -> None:
+    ring = numbered(tmp_path)
+    assert ring.last_number() is None
+    for number in range(30):  # over several segments
+        ring.put(b"0123456789", number, number, number)
+        assert numbered(tmp_path).last_number() == number
+    assert numbered(tmp_path, OTHER).last_number() is None
+    ring.close()
+
+
+def test_what_was_numbered_and_not_written_is_put_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = numbered(tmp_path)
+    ring.put(b"zero", 1, 1, 0)
+    with monkeypatch.context() as patch:
+        real = os.pwrite
+
+        def killed(descriptor: int, data: bytes, at: int) -> int:
+            if data == b"one":
+                raise KeyboardInterrupt
+            return real(descriptor, data, at)
+
+        patch.setattr(os, "pwrite", killed)
+        with pytest.raises(KeyboardInterrupt):
+            ring.put(b"one", 2, 2, 1)
+
+    assert numbered(tmp_path).last_number() == 0
+
+
+def test_a_piece_that_does_not_fit_is_not_there_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = numbered(tmp_path)
+    ring.put(b"zero", 1, 1, 0)
+    with monkeypatch.context() as patch:
+        real = os.pwrite
+        patch.setattr(os, "pwrite", lambda descriptor, data, at: real(descriptor, data[: len(data) // 2 + 20], at))
+        with pytest.raises(OSError, match="No space"):
+            ring.put(b"x" * 60, 2, 2, 1)
+    ring.put(b"one", 3, 3, 1)
+    ring.close()
+
+    assert content(tmp_path) == b"zeroone"
+
+
+def test_a_ring_that_is_taken_over_is_counted_on(tmp_path: Path) -> None:
+    old, new = numbered(tmp_path / "old"), numbered(tmp_path / "new")
+    for number in range(15):
+        old.put(b"0123456789", number, number, number)
+    old.close()
+    for segment in segments(str(tmp_path / "old")):
+        new.adopt(segment)
+
+    assert numbered(tmp_path / "new").last_number() == 14
+    new.put(b"more", 99, 99, 15)
+    assert numbered(tmp_path / "new").last_number() == 15
+    new.close()
+
+
 def test_what_is_dropped_is_counted(tmp_path: Path, pipe: Pipe) -> None:
     ring = Ring(str(tmp_path), BOOT, SMALL)
     pipe.put(b"12345")
@@ -150,6 +211,14 @@ def test_room_is_made_from_the_oldest_and_never_from_what_is_being_written(tmp_p
     assert [ring.shrink(), ring.shrink(), ring.shrink()] == [True, True, False]
     assert content(tmp_path) == b"C"
     ring.close()
+
+
+def test_the_newest_part_stays_for_its_name_counts_what_was_before_it(tmp_path: Path, pipe: Pipe) -> None:
+    fill(tmp_path, pipe, b"A" * 100, b"B" * 100)
+    ring = Ring(str(tmp_path), BOOT, SMALL)
+
+    assert [ring.shrink(), ring.shrink()] == [True, False]
+    assert segments(str(tmp_path))[0].start == 100
 
 
 def adopt(source: Path, target: Path) -> None:

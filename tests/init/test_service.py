@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from init.contract.service import Ready, ReadyKind, Restart, Scope, Service, Stop, Type, Wanted, When
-from init.contract.status import LastExit, Reason, State, Wait
+from init.contract.status import Beginning, LastExit, Reason, State, Wait
 from init.service import MOVES, NEXT, Event, IllegalEventError, Move, Supervised
 
 DAEMON = Service(("/bin/x",), ready=Ready(ReadyKind.NOTIFY))
@@ -100,7 +100,7 @@ def test_what_an_end_left_behind_is_killed_before_the_next_start() -> None:
     service = running()
     service.ended(ended(9, "signal"), empty=False, now=5.0)
     assert (service.state, service.kill_at, service.move(5.0)) == (State.STOPPING, 5.0, Move.KEEP)
-    service.killed()
+    assert service.killed() == ""  # nobody had asked it to end
     service.emptied(5.1)
 
     assert (service.state, service.move(5.1)) == (State.BACKOFF, Move.START)
@@ -160,7 +160,57 @@ def test_a_oneshot_that_failed_is_tried_again_unless_never() -> None:
 
     assert (again.state, never.state) == (State.BACKOFF, State.FAILED)
     assert never.waits_for is not None
-    assert "exit code 1" in never.waits_for.line(6.0)
+    assert "exited with status 1" in never.waits_for.line(6.0)
+
+
+ONESHOT = Service(("/bin/x",), type=Type.ONESHOT)
+MAY_END = Service(("/bin/x",), restart=Restart(when=When.FAILURE))
+
+
+@pytest.mark.parametrize(
+    ("spec", "exit_", "unexpected"),
+    [
+        (DAEMON, ended(0), True),
+        (DAEMON, ended(1), True),
+        (DAEMON, ended(9, "signal"), True),
+        (DAEMON, ended(2, "exec"), True),
+        (ONESHOT, ended(0), False),
+        (ONESHOT, ended(1), True),
+        (MAY_END, ended(0), False),
+        (MAY_END, ended(1), True),
+    ],
+)
+def test_an_end_that_is_not_its_work_is_a_death(spec: Service, exit_: LastExit, unexpected: bool) -> None:
+    service = running(spec)
+
+    assert service.ended(exit_, empty=True, now=5.0) is unexpected
+    assert service.status().deaths == int(unexpected)
+    assert service.status().last_death == (exit_ if unexpected else None)
+
+
+def test_an_end_that_somebody_asked_for_is_no_death() -> None:
+    stopped, held, restarted, removed, frozen = (running() for _ in range(5))
+    stopped.told_to_stop(2.0)
+    held.hold()
+    restarted.restart(2.0)
+    removed.remove()
+    frozen.frozen = True
+
+    for service in (stopped, held, restarted, removed, frozen):
+        assert not service.ended(ended(9, "signal"), empty=True, now=5.0)
+        assert service.status().deaths == 0
+
+
+def test_its_first_start_is_remembered_over_later_ones() -> None:
+    service = born()
+    service.blocked(WAIT, 0.0)
+    service.forked(100, 7, 1.0)
+    service.executed(1.1)
+    service.ready(2.0)
+    service.ended(ended(1), empty=True, now=5.0)
+    service.forked(101, 8, 6.0)
+
+    assert service.status().beginning == Beginning(0.0, 1.0, 2.0, (("etcd", 0.0),))
 
 
 def test_a_oneshot_whose_specification_changes_runs_again() -> None:

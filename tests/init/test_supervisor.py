@@ -10,8 +10,9 @@ from init.contract.service import Service, parse
 from init.contract.status import load_service
 from init.directory import Changes
 from init.fifos import Fifos
+from init.inheritance import GONE, Inherited
 from init.poller import Poller
-from init.supervisor import GONE, Supervisor
+from init.supervisor import Supervisor
 
 GOOD = Service(("/bin/true",)).dump()
 OTHER = Service(("/bin/false",)).dump()
@@ -39,6 +40,7 @@ def supervised(tmp_path: Path, log: list[str], monkeypatch: pytest.MonkeyPatch) 
         fifos=Fifos(str(tmp_path)),
         poller=Poller(),
         status_directory=str(tmp_path),
+        deaths_directory=str(tmp_path / "deaths"),
         notify_socket=str(tmp_path / "notify.sock"),
         log=log.append,
     )
@@ -106,3 +108,50 @@ def test_a_bad_file_keeps_the_last_good_specification_and_says_why(
 
     assert supervised.services["one"].spec == parse(GOOD)
     assert supervised.services["one"].error.startswith(error)
+
+
+@pytest.mark.parametrize("name", ["init", "kernel", "shims"])
+def test_names_of_pid_1_s_own_are_no_service_s(supervised: Supervisor, log: list[str], name: str) -> None:
+    supervised.apply(look(**{name: GOOD}), 0.0)
+
+    assert name not in supervised.services
+    assert log == [f"service file {name}.json ignored: the name is PID 1's own"]
+
+
+def test_what_the_machine_lacks_is_never_blamed_on_a_file(
+    supervised: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(data: bytes) -> Service:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(supervisor, "parse", refused)
+        for now in (0.0, 1.0, 2.0):
+            with pytest.raises(OSError, match="Too many"):
+                supervised.apply(look(one=GOOD), now)
+    supervised.apply(look(one=GOOD), 3.0)
+
+    assert (supervised.services["one"].spec, supervised.services["one"].error) == (parse(GOOD), "")
+
+
+def test_the_last_good_specification_of_the_generation_before_stays_in_force(supervised: Supervisor) -> None:
+    supervised.inherited = {"one": Inherited(starts=7, held=True, spec=GOOD.decode())}
+    supervised.apply(look(one=b"{", two=b"{"), 0.0)
+
+    one, two = supervised.services["one"], supervised.services["two"]
+    assert (one.spec, one.held, one.starts) == (parse(GOOD), True, 7)
+    assert one.error.startswith("not JSON")
+    assert two.spec == GONE
+
+
+def test_what_belongs_to_no_service_is_stopped_only_if_the_files_have_been_seen(
+    supervised: Supervisor, tmp_path: Path
+) -> None:
+    group = tmp_path / "cgroups/hepto/ghost"
+    group.mkdir(parents=True)
+    (group / "cgroup.events").write_text("populated 1\n")
+
+    assert supervised.strays(None, 0.0) is False
+    assert supervised.services == {}
+    assert supervised.strays(frozenset(), 0.0) is True
+    assert supervised.services["ghost"].removed

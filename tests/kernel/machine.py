@@ -1,6 +1,7 @@
 """A machine for tests: PID 1 in its own pid, mount and IPC namespaces on a private cgroup v2 subtree."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from typing import Any
 
 from init.contract.control import MAX_PACKET, Request, Verb
 from init.contract.service import Service
+from tests.kernel.faults import injector
 
 DRIVER = Path(__file__).parent / "pid1_driver.py"
 PATIENCE = 15.0
@@ -62,6 +64,7 @@ class Machine:
         self.root, self.cgroups, self.process = root, cgroups, process
         self.run = root / "run/hepto"
         self._said = b""
+        self._orders = 0
         self._console = os.open(root / "console", os.O_RDWR | os.O_NONBLOCK)
 
     # -- what the agent does ------------------------------------------------------------------------------------------
@@ -81,6 +84,39 @@ class Machine:
 
     def client(self) -> Client:
         return Client(self.run / "init.sock")
+
+    # -- what goes wrong ----------------------------------------------------------------------------------------------
+
+    def fault(self, what: str, **more: object) -> None:
+        """Order a fault (faults/injector.py) in place of the one before, or `nothing`. PID 1 takes it at its next
+        turn."""
+        self._orders += 1
+        injector.write_order(str(self.root), {"what": what, "serial": self._orders, **more})
+
+    def fault_beside(self, what: str, **more: object) -> None:
+        """The same beside a fault that still waits for its call: of the kinds `stage` and `start`."""
+        injector.write_order(str(self.root), {"what": what, **more}, injector.BESIDE)
+
+    def re_exec(self, **fault: object) -> None:
+        """Have PID 1 execute itself, by order or by the fault that does it, and wait until the next generation does its
+        work."""
+        before = self.console().count("executes itself anew")
+        if fault:
+            self.fault(**fault)  # type: ignore[arg-type]  # the test's own keywords
+            with contextlib.suppress(OSError, ValueError):  # it may execute itself instead of answering
+                self.ask(Verb.NOTE, text="wake up")
+        else:
+            self.until(lambda: self.ask(Verb.RE_EXEC) == {"ok": True}, "not refused")
+        self.until(lambda: self.console().count("executes itself anew") > before, "the exec")
+        self.write("mark", Service(SLEEP, restart_key=str(before)))
+        self.until_state("mark", "ready")
+
+    def fired(self) -> str:
+        """Where the last fault that was ordered has come; "" if it has not."""
+        try:
+            return Path(injector.fired(str(self.root), self._orders)).read_text()
+        except FileNotFoundError:
+            return ""
 
     # -- what can be seen ---------------------------------------------------------------------------------------------
 
@@ -105,7 +141,9 @@ class Machine:
         """Pids of a service's group, as seen by the host."""
         try:
             return [int(line) for line in (self.cgroups / "hepto" / name / "cgroup.procs").read_text().split()]
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENODEV):  # it is made anew for each start
+                raise
             return []
 
     def log(self, name: str) -> bytes:
@@ -130,8 +168,8 @@ class Machine:
 
     # -- waiting for readiness, never for time ------------------------------------------------------------------------
 
-    def until(self, condition: Callable[[], Any], what: str = "") -> Any:
-        """Look again and again until it is true; fail with what is known after `PATIENCE`."""
+    def until(self, condition: Callable[[], Any], what: str = "", more: Callable[[], object] = lambda: "") -> Any:
+        """Look again and again until it is true; fail with what is known after `PATIENCE`, and `more` of it."""
         end = time.monotonic() + PATIENCE
         while True:
             value = condition()
@@ -140,7 +178,7 @@ class Machine:
             if time.monotonic() > end or self.process.poll() is not None:
                 states = {path.stem: path.read_text() for path in (self.run / "status").glob("*.json")}
                 raise AssertionError(
-                    f"never came: {what}\n{states}\n{self.boot()}\n{self.console()}\n{self.log('init')!r}"
+                    f"never came: {what} {more()}\n{states}\n{self.boot()}\n{self.console()}\n{self.log('init')!r}"
                 )
             time.sleep(0.005)
 
@@ -186,14 +224,20 @@ def remove(group: Path) -> None:
 
 
 @contextlib.contextmanager
-def machine(root: Path) -> Iterator[Machine]:
-    """Boot; at the end nothing of it is left."""
+def machine(root: Path, through: tuple[str, ...] = (), **fault: object) -> Iterator[Machine]:
+    """Boot, with a fault on the way if one is ordered; at the end nothing of it is left.
+
+    `through` is a command that prepares the namespaces and then executes the one that follows it.
+    """
+    if fault:
+        injector.write_order(str(root), {"serial": 0, **fault})
     group = cgroup2() / f"hepto-test-{os.getpid()}-{root.name}"
     group.mkdir()
-    (root / "run").mkdir()
+    (root / "run").mkdir(exist_ok=True)
     os.mkfifo(root / "console")
-    command = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--ipc", "--kill-child", "--"]
-    process = subprocess.Popen([*command, sys.executable, "-I", "-S", str(DRIVER), str(root), str(group)])
+    command = ["unshare", "--pid", "--fork", "--mount", "--mount-proc", "--ipc", "--net", "--uts", "--kill-child"]
+    driver = (sys.executable, "-I", "-S", str(DRIVER), str(root), str(group))
+    process = subprocess.Popen([*command, "--", *through, *driver])
     found = Machine(root, group, process)
     try:
         found.until(lambda: (found.run / "init.sock").exists(), "the control socket")

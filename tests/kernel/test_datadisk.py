@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from init import datadisk
+from init import blockdevices, datadisk
 from init.boot import Finished, PhaseFailed, Run, Wait, Waiting, World
 from init.contract import paths
 from tests.kernel.namespace import alone, mounts
@@ -112,6 +112,29 @@ def test_a_blank_disk_is_formatted_once_and_kept(tmp_path: Path, loop: str) -> N
 
     alone(boot, tmp_path / "first", loop, "blkid", "mkfs.ext4")
     alone(boot, tmp_path / "second", loop, "e2fsck")
+
+
+def test_a_disk_that_was_half_formatted_when_power_was_cut_is_formatted_again(tmp_path: Path, loop: str) -> None:
+    blockdevices.mark_unfinished(loop, SIZE, unfinished=True)
+    subprocess.run(["mkfs.ext4", "-q", "-E", "nodiscard", "-L", paths.DATA_LABEL, loop], check=True)
+    with open(loop, "r+b") as file:
+        file.seek(1024)
+        file.write(bytes(1024))  # mkfs writes the superblock last
+    (tmp_path / "root").mkdir()
+
+    alone(boot, tmp_path / "root", loop, "blkid", "mkfs.ext4")
+
+    assert blockdevices.UNFINISHED not in Path(loop).read_bytes()
+
+
+def test_without_the_mark_such_a_disk_is_left_as_it_is(tmp_path: Path, loop: str) -> None:
+    subprocess.run(["mkfs.ext4", "-q", "-L", paths.DATA_LABEL, loop], check=True)
+    with open(loop, "r+b") as file:
+        file.seek(1024)
+        file.write(bytes(1024))
+    (tmp_path / "root").mkdir()
+
+    alone(refused, tmp_path / "root", loop, "unknown content")
 
 
 def refused(root: str, device: str, says: str) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from init import binds, linux
-from init.binds import NODE_LINK
 from init.contract import paths
 from init.mounts import OPERATIONS, Link, Mount, Propagate, Write, perform
 from tests.kernel.namespace import alone, mounts
@@ -92,7 +91,7 @@ def bind_twice(root: str) -> None:
         Path(root + fixed, "file").write_text("x")
         assert Path(f"{root}{NODE}/{below}/file").read_text() == "x"
     assert stat.S_IMODE(os.stat(root + NODE).st_mode) == 0o700
-    assert os.readlink(f"{root}{NODE_LINK}") == NODE
+    assert os.readlink(f"{root}{paths.NODE}") == NODE
 
 
 def test_the_writable_places_lie_in_the_nodes_directory(tmp_path: Path) -> None:
@@ -138,7 +137,7 @@ def bind_without_a_place(root: str) -> None:
     with pytest.raises(FileNotFoundError, match="/etc/kubernetes"):
         binds.bind(NODE, root)
 
-    assert not os.path.lexists(f"{root}{NODE_LINK}"), "the logger must not be told before all is in place"
+    assert not os.path.lexists(f"{root}{paths.NODE}"), "the logger must not be told before all is in place"
 
 
 def test_a_root_without_one_of_the_places_is_named(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -72,16 +73,6 @@ def test_scope_process_leaves_others_in_the_group_alone(booted: Machine) -> None
     booted.until(lambda: len(booted.members("one")) == 3, "the one left behind and two new ones")
 
     assert left in booted.members("one")
-
-
-def test_orphans_are_reaped(booted: Machine) -> None:
-    script = "i=0; while [ $i -lt 100 ]; do (true &) ; i=$((i+1)); done; exec sleep 1000"
-    booted.write("one", shell(script))
-    booted.until(lambda: booted.members("one") and _children(booted.init_pid) == 2, "all orphans gone")
-
-
-def _children(pid: int) -> int:
-    return len(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
 
 def test_a_service_that_ignores_the_stop_signal_is_killed_with_all_it_has(booted: Machine) -> None:
@@ -231,7 +222,7 @@ def test_a_oneshot_is_ready_when_it_has_ended_well(booted: Machine) -> None:
 def test_a_child_gets_a_clean_process(booted: Machine) -> None:
     script = (
         "grep -E '^(SigBlk|SigIgn|Uid|Groups|CapEff|CapBnd|NSsid)' /proc/self/status; ulimit -n; umask; pwd; "
-        "cat /proc/self/oom_score_adj; ls /proc/$$/fd | tr '\\n' ' '; echo; env | sort; echo end; exec sleep 1000"
+        "cat /proc/self/oom_score_adj; ls /proc/$$/fd; env | sort; echo end; exec sleep 1000"
     )
     spec = shell(
         script,
@@ -261,7 +252,7 @@ def test_a_child_gets_a_clean_process(booted: Machine) -> None:
     assert words["Uid"].split() == ["65534"] * 4
     assert set(words["Groups"].split()) == {"1", "65534"}
     assert (words["CapEff"], words["CapBnd"]) == ("0000000000000400", "0000000000000400")
-    for line in ("4242", "0022", "/tmp", "500", "A=b c", "0 1 2 "):
+    for line in ("4242", "0022", "/tmp", "500\n0\n1\n2", "A=b c"):
         assert f"\n{line}\n" in text
     assert "LISTEN" not in text
 
@@ -333,9 +324,14 @@ def test_stop_start_and_restart_by_the_operator(booted: Machine) -> None:
 
 def test_a_client_that_does_not_read_is_dropped_and_others_are_served(booted: Machine) -> None:
     booted.write("one", shell("exit 1", restart=Restart(step=0.001, cap=0.001)))
+
+    def more_starts(times: int) -> bool:
+        return bool(booted.status("one").get("starts", 0) > times)
+
     with contextlib.closing(booted.client()) as client:
         client.ask(Verb.STATUS)
-        booted.until(lambda: booted.status("one").get("starts", 0) > 400, "many changes")
+        for times in (100, 200, 300, 400):  # each with its own patience: a busy machine starts few in a second
+            booted.until(partial(more_starts, times), "many changes")
 
         assert booted.ask(Verb.NOTE, text="waiting for router") == {"ok": True}
     assert "waiting for router" in booted.console()

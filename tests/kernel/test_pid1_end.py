@@ -60,6 +60,7 @@ def test_during_a_shutdown_orders_are_refused_and_the_last_wish_counts(booted: M
     booted.process.wait(timeout=15)
 
     assert (booted.root / "end").read_text() == "reboot"
+    assert "kubelet: did not end within 1 s, killed" in booted.console().splitlines()
 
 
 def test_unmounting_is_done_once_and_waited_for(booted: Machine) -> None:

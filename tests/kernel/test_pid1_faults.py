@@ -17,14 +17,6 @@ pytestmark = pytest.mark.kernel
 PLACES = [int(step**1.6) + 1 for step in range(60)]  # dense at first, then up to a few hundred lines into the story
 
 
-def inject_at_line(booted: Machine, count: int) -> None:
-    """Raise at the so-many-th line that PID 1 executes from now on."""
-    (booted.root / "faults.done").unlink(missing_ok=True)
-    temporary = booted.root / "faults.tmp"
-    temporary.write_text(f"line {count}")
-    temporary.rename(booted.root / "faults")
-
-
 def note(booted: Machine, text: str) -> None:
     """An order whose answer may be lost by the fault."""
     with contextlib.suppress(OSError), contextlib.closing(booted.client()) as client:
@@ -48,7 +40,7 @@ def test_an_exception_anywhere_touches_no_running_service_and_doubles_none(tmp_p
         hit = set()
         for number, place in enumerate(PLACES):
             before = booted.members("mortal")
-            inject_at_line(booted, place)
+            booted.fault("line", count=place)
             match story:
                 case "death":
                     os.kill(before[0], signal.SIGKILL)
@@ -60,9 +52,9 @@ def test_an_exception_anywhere_touches_no_running_service_and_doubles_none(tmp_p
                     booted.write("mortal", Service(SLEEP, restart_key=str(number)))
             for poke in range(100):  # the loop has to go round until the line is reached
                 note(booted, f"{number} {poke}")
-                if (booted.root / "faults.done").exists():
+                if booted.fired():
                     break
-            hit.add((booted.root / "faults.done").read_text())
+            hit.add(booted.fired())
             booted.until(partial(another, booted, before), "another process")
             booted.until_state("mortal", "ready")
             assert len(booted.members("mortal")) == 1

@@ -18,12 +18,10 @@ STAGES = ("_check", "_run_boot", "_look", "_supervise", "_run_ending", "_keep_ho
 
 def inject(machine: Machine, place: str, count: int) -> None:
     """Make a stage raise so many times."""
-    temporary = machine.root / "faults.tmp"
-    temporary.write_text(f"{place} {count}")
-    temporary.rename(machine.root / "faults")
+    machine.fault("stage", name=place, count=count)
     with contextlib.suppress(ConnectionResetError):  # it may have executed itself instead of answering
         machine.ask(Verb.NOTE, text=f"fault in {place}")  # wakes the loop
-    if place not in ("_execute", "start"):
+    if place != "_execute":
         machine.until(lambda: f"injected into {place}" in machine.console(), "the exception")
 
 
@@ -51,7 +49,7 @@ def test_when_waiting_itself_fails_the_minimal_loop_starts_services_again(booted
     booted.write("one", Service(SLEEP))
     booted.until_state("one", "ready")
     killed = booted.members("one")[0]
-    inject(booted, "_timeout", 2 * IN_A_ROW)
+    inject(booted, "_due", 2 * IN_A_ROW)
     booted.until(lambda: "the minimal loop takes over" in booted.console(), "the minimal loop")
     os.kill(killed, signal.SIGKILL)
     booted.until(lambda: booted.members("one") not in ([], [killed]), "another process")
@@ -66,7 +64,7 @@ def test_when_waiting_itself_fails_the_minimal_loop_starts_services_again(booted
 def test_when_the_minimal_loop_does_not_help_pid_1_executes_itself_and_keeps_its_children(booted: Machine) -> None:
     booted.write("one", Service(SLEEP))
     before = booted.until_state("one", "ready")
-    inject(booted, "_timeout", 10**9)
+    inject(booted, "_due", 10**9)
     booted.until(lambda: "executes itself anew, generation 1" in booted.console(), "the exec")
     booted.write("two", Service(SLEEP))
     booted.until_state("two", "ready")
@@ -76,7 +74,7 @@ def test_when_the_minimal_loop_does_not_help_pid_1_executes_itself_and_keeps_its
 
 
 def test_the_machine_can_be_ended_from_the_minimal_loop(booted: Machine) -> None:
-    inject(booted, "_timeout", 10**9)
+    inject(booted, "_due", 10**9)
     booted.until(lambda: "the minimal loop takes over" in booted.console(), "the minimal loop")
     booted.signal(signal.SIGTERM)
     booted.process.wait(timeout=15)
@@ -130,7 +128,7 @@ def test_a_child_that_dies_during_the_exec_is_started_again(booted: Machine) -> 
 
 
 def test_a_service_whose_start_was_under_way_at_the_exec_becomes_ready(booted: Machine) -> None:
-    inject(booted, "start", 1)
+    booted.fault("start")
     booted.write("one", Service(SLEEP))
     booted.until(lambda: "executes itself anew" in booted.console(), "the exec")
 
@@ -151,7 +149,7 @@ def test_a_service_whose_file_went_away_during_the_exec_is_stopped(booted: Machi
 def test_an_exec_that_cannot_be_done_changes_nothing(booted: Machine) -> None:
     booted.write("one", Service(SLEEP))
     before = booted.until_state("one", "ready")
-    inject(booted, "_execute", 1)
+    inject(booted, "_execute", 10**9)
     booted.ask(Verb.RE_EXEC)
     booted.write("two", Service(SLEEP))
     booted.until_state("two", "ready")

@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from init.contract.status import (
+    Beginning,
     BootStatus,
     LastExit,
     PhaseState,
@@ -17,12 +19,15 @@ from init.contract.status import (
 )
 
 WAIT = Wait(Reason.ROUTER, "eth0", 10.0, "no router has answered", "Check the network")
+BEGINNING = Beginning(1.0, 2.0, None, (("etcd", 1.0), ("mesh", 1.5)))
 SERVICE = ServiceStatus(State.BACKOFF, 3.0, None, 4, LastExit("signal", 9, 2.5), WAIT, "why")
 
 
 def test_a_service_status_is_read_back() -> None:
     assert load_service(json.loads(encode(SERVICE))) == SERVICE
     assert load_service(json.loads(encode(ServiceStatus(State.UP, 1.0)))) == ServiceStatus(State.UP, 1.0)
+    whole = replace(SERVICE, deaths=2, last_death=LastExit("signal", 9, 2.5, out_of_memory=True), beginning=BEGINNING)
+    assert load_service(json.loads(encode(whole))) == whole
 
 
 def test_a_boot_status_is_read_back() -> None:
@@ -36,7 +41,14 @@ def test_a_boot_status_is_read_back() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [{}, {"state": "odd", "since": 0}, {"state": "up"}, {"state": "up", "since": 0, "last_exit": {"x": 1}}]
+    "value",
+    [
+        {},
+        {"state": "odd", "since": 0},
+        {"state": "up"},
+        {"state": "up", "since": 0, "last_exit": {"x": 1}},
+        {"state": "up", "since": 0, "beginning": {"known": 1}},
+    ],
 )
 def test_a_strange_status_is_a_value_error(value: dict[str, object]) -> None:
     with pytest.raises(ValueError):

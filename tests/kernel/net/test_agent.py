@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from hepto.edge.pump import pause
+from hepto.kube import etcd_log
 from hepto.mesh.driver import MeshDriver
 from hepto.mesh.plan import Mesh
 from hepto.node.agent import Agent
@@ -129,6 +130,35 @@ def test_from_the_command_line_to_service_files_and_again_without_a_change() -> 
 
     run(second)
     assert written() == before, "a restarted agent changes nothing, least of all without a router's answer"
+
+
+@isolated
+def test_what_etcd_had_only_begun_to_make_is_made_anew_unless_it_may_be_running() -> None:
+    machine("hepto.cluster=demo hepto.name=one hepto.iface=u0")
+    unborn = Path(__file__).parent.parent.parent / "vectors/etcd-unborn.wal"
+
+    def cut_off() -> Path:
+        log = DATA / "etcd/member/wal" / etcd_log.FIRST
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_bytes(unborn.read_bytes().ljust(1 << 20, b"\0"))
+        return log
+
+    log = cut_off()
+
+    async def first(fake: FakeSupervisor) -> None:
+        await until(lambda: "etcd" in services(), "service files")
+        assert not log.exists()
+
+    async def second(fake: FakeSupervisor) -> None:
+        cut_off()
+        await fake.asked(Verb.MOUNTS, directory=str(DATA))
+        await fake.asked(Verb.NOTE)
+        while not any(wait["subject"] == "etcd" for wait in (await asyncio.to_thread(answer))["waits"]):
+            await pause(0.05)  # the plan is made
+        assert log.exists()
+
+    run(first)
+    run(second)
 
 
 @isolated

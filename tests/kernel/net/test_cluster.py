@@ -14,6 +14,7 @@ from tests.kernel.net.world import PATIENCE, ROOT, helper, ip, isolated, settle
 from tests.vm.harness import eventually
 
 KEY = "11" * 32
+IDENTITY = "7a" * 32
 DAY = 86400.0
 STRANGER = "2001:db8:77::5"
 WORKER = {"node-api", "kubelet-client", "kubelet-server", "kube-proxy", "coredns"}
@@ -240,3 +241,19 @@ def key_wished(member: Member) -> str:
 
 def waits_for(found: dict[str, Any], subject: str) -> bool:
     return any(wait["subject"] == subject for wait in found["waits"])
+
+
+@isolated
+def test_a_node_without_a_disk_is_itself_at_every_boot_by_the_identity_that_it_is_given() -> None:
+    """Nothing is kept between its lives; without the identity it is a stranger that takes a name."""
+    identity = f"hepto.identity={IDENTITY}"
+
+    with bridge("one", "two"), master() as (one, anchor):
+        for life in range(2):
+            with Member("two", line("two", "node", anchor, identity)) as two:
+                two.until(lambda found: found["authority"], f"belongs in its life {life}")
+                assert not two.ask("read /var/lib/hepto/demo/two/identity/identity.pem")
+        with Member("two", line("two", "node", anchor)) as stranger:
+            found = stranger.until(lambda found: "another machine's name" in json.dumps(found["waits"]), "is refused")
+            assert not found["authority"]
+        assert IDENTITY not in json.dumps(one.status())

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -87,6 +88,17 @@ def reach(inside: str, address: str, *ports: int, source: str = "::") -> dict[in
     return {int(port): str(seen) for port, seen in json.loads(done.stdout)}
 
 
+def is_refused(inside: str, address: str, port: int) -> bool:
+    """True if a reset comes back; False if the port answers. Raises CalledProcessError if nothing comes."""
+    script = (
+        "import socket, sys\n"
+        f"try: socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout={PATIENCE})\n"
+        "except ConnectionRefusedError: print('refused')\n"
+    )
+    argv = ["ip", "netns", "exec", inside, sys.executable, "-c", script, address, str(port)]
+    return "refused" in subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
 def ping(inside: str, address: str) -> bool:
     """An echo request that is answered."""
     script = (
@@ -113,6 +125,24 @@ def test_kube_api_mesh_closes_the_apiserver_to_the_underlay() -> None:
     world(replace(POLICY, api_server=False))
     with listening(6443, 7946):
         assert set(reach("outside", UNDERLAY, 6443, 7946)) == {7946}
+
+
+@isolated
+def test_an_apiserver_that_does_not_serve_yet_sends_others_away_at_once_and_keeps_who_is_there() -> None:
+    world()
+    firewall = Firewall(replace(POLICY, underlay=("u0",)))
+    before = asyncio.run(nft.table("inet", "hepto"))
+    asyncio.run(firewall.close_api_server(closed=True))
+    assert asyncio.run(nft.table("inet", "hepto")) == before, "without an interface there is nothing to reach"
+    asyncio.run(firewall.guard(("u0",)))
+    with listening(6443, 7946, 10250):
+        for inside, address in (("peer", NODE), ("pod", NODE), ("outside", UNDERLAY)):
+            assert is_refused(inside, address, 6443), "they are told, not left waiting"
+        assert set(reach("peer", NODE, 6443, 10250, source=PEER)) == {10250}
+        with socket.create_connection((NODE, 6443), timeout=PATIENCE) as own:
+            assert own.recv(100).decode() == NODE
+        asyncio.run(firewall.close_api_server(closed=False))
+        assert set(reach("peer", NODE, 6443, source=PEER)) == {6443}
 
 
 @isolated

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address, IPv6Interface
 
+from hepto.net import duplicates
 from hepto.net.driver import NetworkDriver
 from hepto.net.model import Settings, View
 from init.contract.status import Reason
@@ -107,7 +108,8 @@ def test_a_static_node_needs_no_router() -> None:
 
 
 @isolated
-def test_an_address_that_another_machine_has_is_named() -> None:
+def test_an_address_that_another_machine_has_is_named_and_tried_again() -> None:
+    duplicates.AGAIN_SECONDS = 1.0
     namespace("router", "u0", "eth0", "fe80::1/64", "2001:db8:1::5/64")
     settings = Settings("u0", IPv6Interface("2001:db8:1::5/64"), IPv6Address("fe80::1"))
 
@@ -116,8 +118,44 @@ def test_an_address_that_another_machine_has_is_named() -> None:
         assert reason(driver) is Reason.ADDRESS
         assert driver.view.missing is not None
         assert "2001:db8:1::5" in driver.view.missing.what
+        ip("address", "del", "2001:db8:1::5/64", "dev", "eth0", inside="router")
+        await until(lambda: driver.view.missing is None, "it is free, and taken")
 
     run(settings, story)
+
+
+def on_link(network: str) -> bool:
+    """The interface takes the hosts of this network for neighbours."""
+    return any(found["dst"] == network for found in ip("-6", "route", "show", "dev", "u0"))
+
+
+def global_addresses() -> set[str]:
+    shown = [
+        found for link in ip("-6", "address", "show", "dev", "u0", "scope", "global") for found in link["addr_info"]
+    ]
+    return {found["local"][:12] for found in shown if found}
+
+
+@isolated
+def test_in_another_network_nothing_of_the_former_one_is_left() -> None:
+    """The kernel alone keeps address and on-link route for a day."""
+    namespace("router", "u0", "eth0", "fe80::1/64")
+    another = packets.advertisement(packets.prefix("2001:db8:2::"), packets.rdnss("2001:db8:2::53"))
+
+    async def story(driver: NetworkDriver) -> None:
+        with helper("tests.kernel.net.router", ADVERTISEMENT.hex(), inside="router"):
+            await until(lambda: driver.view.missing is None, "it is complete")
+        assert on_link("2001:db8:1::/64")
+        ip("link", "set", "eth0", "down", inside="router")
+        ip("link", "set", "eth0", "up", inside="router")
+        ip("address", "replace", "fe80::1/64", "dev", "eth0", "nodad", inside="router")
+        with helper("tests.kernel.net.router", another.hex(), inside="router"):
+            await until(lambda: global_addresses() == {"2001:db8:2:0"}, "only the new address is left")
+        assert on_link("2001:db8:2::/64")
+        assert not on_link("2001:db8:1::/64")
+        assert driver.view.resolvers == ("2001:db8:2::53",)
+
+    run(Settings(iface="u0"), story)
 
 
 @isolated
