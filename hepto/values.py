@@ -344,15 +344,16 @@ def _render_login(login: Login) -> str:
     return f"{login.host}={login.user}:{login.password.reveal().decode()}"
 
 
-def _parse_key(text: str) -> Secret:
+def _parse_key(text: str, sizes: tuple[int, ...] = KEY_SIZES) -> Secret:
     if len(text) in (32, 48, 64) and re.fullmatch(r"[0-9A-Fa-f]+", text):
-        return Secret(bytes.fromhex(text))
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        raise BadValue("neither hex of 32, 48 or 64 digits nor base64") from None
-    if len(data) not in KEY_SIZES:
-        raise BadValue(f"{len(data)} bytes long, not 16, 24 or 32")
+        data = bytes.fromhex(text)
+    else:
+        try:
+            data = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            raise BadValue("neither hex of 32, 48 or 64 digits nor base64") from None
+    if len(data) not in sizes:
+        raise BadValue(f"{len(data)} bytes long, not {' or '.join(map(str, sizes))}")
     return Secret(data)
 
 
@@ -389,7 +390,8 @@ ANCHOR = Kind(_parse_anchor, _render_anchor, "HOST[:PORT]", "a host name or an I
 MIRROR = Kind(_parse_mirror, _render_mirror, "REGISTRY=MIRROR", "REGISTRY=MIRROR")
 LOGIN = Kind(_parse_login, _render_login, "HOST=USER:PASSWORD", "HOST=USER:PASSWORD")
 KEY = Kind(_parse_key, _render_key, "KEY", "16, 24 or 32 bytes in hex or base64")
-SECRET_TEXT = Kind(lambda text: Secret(text.encode()), lambda secret: secret.reveal().decode(), "TEXT", "text")
+IDENTITY = Kind(lambda text: _parse_key(text, (32,)), _render_key, "KEY",
+    "32 bytes in hex or base64, as `hepto key --identity` makes them")
 OPERATOR_KEY = Kind(_parse_operator_key, str, "KEY", "an OpenSSH public key (ssh-ed25519 AAAA…, or AAAA… alone)")
 FINGERPRINT = Kind(_parse_fingerprint, str, "SHA256", "a SHA-256 in hex: 64 digits")
 SWITCH = Kind(_parse_switch, _render_switch, "yes|no", "yes or no", ("yes", "no"), is_switch=True)

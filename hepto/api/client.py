@@ -274,3 +274,8 @@ def node_of(stream: TlsStream, *prefixes: str) -> str:
             if uri.startswith(prefix):
                 return uri.removeprefix(prefix)
     raise CallError(Failure.CERTIFICATE, f"its certificate has no name {' or '.join(prefixes)}…")
+
+
+def is_master(stream: TlsStream) -> bool:
+    """The other side's certificate has the form that only masters get (trust.md section 4). The CA was verified."""
+    return any(uri.startswith(MASTER_URI) for uri in exchange.uris(exchange.certificate_of(stream)))

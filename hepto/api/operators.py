@@ -42,8 +42,10 @@ class Verb(StrEnum):
 
 ARGUMENTS: Final[dict[Verb, tuple[str, ...]]] = {
     Verb.STATUS: (),  # -> what `hepto status --json` prints
-    Verb.LOGS: ("service", "lines", "follow", "json"),  # -> bytes; service "": list of names; lines "": all; flags: "1"
-    Verb.SERVICE: ("action", "service"),  # list -> what `hepto service list --json` prints; service "" where none is
+    # -> bytes; service "": list of names; lines "": all; since: as in `hepto logs --since`, "": all; flags: "1"
+    Verb.LOGS: ("service", "lines", "since", "follow", "json"),
+    # list, crashes -> what `hepto service list --json` or `crashes --json` prints; service "" where none is
+    Verb.SERVICE: ("action", "service"),
     Verb.KUBECONFIG: ("csr",),  # PEM -> {"certificate": PEM, "servers": [URL, …]}: the apiserver on the underlay
     Verb.NODES: (),  # -> {"nodes": [{name, role, address, fingerprint, since, expires}], "pending": [{fingerprint, …}]}
     Verb.ADMIT: ("fingerprint",),

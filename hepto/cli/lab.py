@@ -151,27 +151,29 @@ def kubectl(lab: str, node: str | None, arguments: tuple[str, ...]) -> int:
 @command.command()
 @lab_option
 @click.option("-f", "--follow", is_flag=True, help="Go on printing what comes.")
+@click.option("-n", "--lines", type=click.IntRange(0), metavar="N", help="Only the last N lines.")
+@click.option("--since", metavar="TIME", help="Only lines since then: 10m ago, a time of day, or “boot”.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 @click.argument("node")
 @click.argument("service")
-def logs(lab: str, follow: bool, as_json: bool, node: str, service: str) -> int:
-    """Print what a SERVICE of NODE has logged.
+def logs(lab: str, follow: bool, lines: int | None, since: str | None, as_json: bool, node: str, service: str) -> int:
+    """Print what a SERVICE of NODE has logged, as `hepto logs` does there; without times if all of it is wanted.
 
     \b
     Examples:
       hepto lab logs one kubelet
       hepto lab logs one agent -f
+      hepto lab logs one etcd --since 10m
       hepto lab logs one kubelet --json | jq .text
     """
-    from hepto.cli.logs import no_json_to_follow
     from hepto.lab import boot, client, state
 
-    if as_json and follow:
-        raise no_json_to_follow()
-    if as_json:  # the lab's channel has text only
-        return _run(lab, node, (boot.PROGRAM, "logs", "--json", service), b"", client.EXEC_LIMIT)
+    request: dict[str, object] = {"verb": "logs", "service": service, "follow": follow}
+    if as_json or lines is not None or since is not None:  # of these the lab's channel knows nothing
+        words = [*(["-f"] if follow else []), *([] if lines is None else ["-n", str(lines)])]
+        words += [*([] if since is None else ["--since", since]), *(["--json"] if as_json else []), service]
+        request = {"verb": "exec", "argv": [boot.PROGRAM, "logs", *words], "stdin": None, "timeout": None}
     with client.LabClient(state.place(lab)) as connection:
-        request = {"verb": "logs", "service": service, "follow": follow}
         number = connection.send("guest", node=node, request=request)
         return connection.copy(number, sys.stdout.buffer, sys.stderr.buffer)
 

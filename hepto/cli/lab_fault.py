@@ -13,7 +13,7 @@ bridge_option = click.option("--link", "bridge", default="lab0", show_default=Tr
 
 @click.group("fault", cls=Group)
 def fault() -> None:
-    """Break something in a lab's network, and put it right again. `hepto lab power` cuts the power.
+    """Break something in a lab's network or machines, and put it right again. `hepto lab power` cuts the power.
 
     \b
     Examples:
@@ -77,6 +77,85 @@ def replace(lab: str, node: str) -> None:
       hepto lab fault replace two
     """
     _inject(lab, "replace", node=node)
+
+
+@fault.command()
+@lab_option
+@click.option("--silent", is_flag=True, help="Do not tell the sender (no Packet Too Big).")
+@click.argument("size", type=int)
+def mtu(lab: str, silent: bool, size: int) -> None:
+    """Let the router carry no packet of more than SIZE bytes from link to link; 1500 is the usual.
+
+    \b
+    Examples:
+      hepto lab fault mtu 1400
+      hepto lab fault mtu 1400 --silent
+    """
+    _inject(lab, "mtu", mtu=size, silent=silent)
+
+
+@fault.command()
+@lab_option
+@click.argument("node")
+@click.argument("other")
+@click.argument("percent", type=click.IntRange(0, 100))
+def loss(lab: str, node: str, other: str, percent: int) -> None:
+    """Lose so many of the frames from NODE to OTHER while both are on one link, and none of those from OTHER to NODE.
+
+    \b
+    Examples:
+      hepto lab fault loss one two 30
+      hepto lab fault loss one two 0
+    """
+    _inject(lab, "loss", node=node, to=other, percent=percent)
+
+
+@fault.command()
+@lab_option
+@click.argument("node")
+@click.argument("time")
+def clock(lab: str, node: str, time: str) -> None:
+    """Set the hardware clock of NODE to TIME (UTC, before 2106), or `now`, from the next time that it is switched on.
+
+    \b
+    Examples:
+      hepto lab fault clock two 1970-01-01
+      hepto lab fault clock two now
+    """
+    _inject(lab, "clock", node=node, time=time)
+
+
+@fault.command()
+@lab_option
+@click.argument("node")
+@click.argument("state", type=click.Choice(["full", "broken", "ok"]))
+def disk(lab: str, node: str, state: str) -> None:
+    """Fill the data disk of NODE, let it neither read nor write, or make it as before.
+
+    \b
+    Examples:
+      hepto lab fault disk two full
+      hepto lab fault disk two ok
+    """
+    from hepto.lab import client
+    from hepto.lab import state as places
+    from hepto.lab.disk import change
+
+    with client.LabClient(places.place(lab)) as connection:
+        change(connection, node, state)
+
+
+@fault.command()
+@lab_option
+@click.argument("state", type=click.Choice(["on", "off"]))
+def nat64(lab: str, state: str) -> None:
+    """Let the router advertise a translator to IPv4 (PREF64) on all links, or that it is gone.
+
+    \b
+    Examples:
+      hepto lab fault nat64 on
+    """
+    _inject(lab, "nat64", on=state == "on")
 
 
 def _inject(lab: str, kind: str, **fields: object) -> None:

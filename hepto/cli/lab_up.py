@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hepto.lab import client, plan, state
 
 FLAG = Source(SourceKind.FLAG)
-READY_LIMIT = 600
+READY_LIMIT = 1200
 """Seconds that nodes have from power-on to Ready; one takes 40 to 50 without KVM."""
 MOST_DISK = 4 << 20
 """MiB. The disk is sparse, but a node writes its file system's tables over all of it."""

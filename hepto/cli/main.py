@@ -49,6 +49,7 @@ COMMANDS = {
     "status": Row("hepto.cli.status:command", "Show what is up, and what the rest waits for."),
     "service": Row("hepto.cli.service:command", "Start, stop and restart services of a node; power it off."),
     "logs": Row("hepto.cli.logs:command", "Show what services of a node wrote."),
+    "boot-chart": Row("hepto.cli.boot_chart:command", "Draw how a node's boot went."),
     "node": Row("hepto.cli.node:command", "Show and change who belongs to the cluster."),
     "kubeconfig": Row("hepto.cli.kubeconfig:command", "Fetch an administrator's kubeconfig."),
     "gossip": Row("hepto.cli.gossip:command", "Show the members that gossip knows; run one alone."),

@@ -18,9 +18,14 @@ _GAP = "  "
 _NARROWEST = 8
 
 
-def print_json(value: object) -> None:
+def as_json(value: object) -> str:
     """One JSON value, readable."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def print_json(value: object) -> None:
+    """The same on standard output."""
+    click.echo(as_json(value))
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -3,6 +3,7 @@
 On the node by PID 1's control socket; from outside, with `hepto service NODE …` and `--anchor`, by its API.
 """
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,8 +11,10 @@ import click
 from hepto.cli.group import Group
 from hepto.cli.output import print_json, print_table
 from hepto.cli.remote import Remote, remote_options
-from hepto.cli.status import ask_agent, read_files
-from hepto.edge import control
+from hepto.cli.status import ask_agent, no_node, read_files
+from hepto.edge import control, evidence, logs
+from hepto.given import printable
+from init.contract import paths
 from init.contract.control import Request, Verb
 
 service_argument = click.argument("service")
@@ -37,11 +40,12 @@ def _node() -> str | None:
 
 @click.group(cls=_NodeFirst, subcommand_metavar="[NODE] COMMAND [ARGS]...")
 def command() -> None:
-    """Start, stop and restart services of this node, or with --anchor of NODE; power it off.
+    """Start, stop and restart services of this node, or with --anchor of NODE; see how they died; power it off.
 
     \b
     Examples:
       hepto service list
+      hepto service crashes
       hepto service restart kubelet
       hepto service node3 restart kubelet --anchor one.example.org --key @demo.key
     """
@@ -65,6 +69,37 @@ def list_(remote: Remote, as_json: bool) -> None:
         return
     rows = [(name, found["state"], str(found["pid"] or "-"), str(found["starts"])) for name, found in services.items()]
     print_table(("SERVICE", "STATE", "PID", "STARTS"), rows)
+
+
+@command.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@remote_options
+@click.argument("service", required=False, default="")
+def crashes(remote: Remote, as_json: bool, service: str) -> None:
+    """Show how SERVICE, or any, has died: the cause, how long it was up, its memory and its last lines.
+
+    Only what nobody had asked for is kept, the last 20 of a node, over reboots too.
+
+    \b
+    Examples:
+      hepto service crashes
+      hepto service crashes kubelet
+      hepto service crashes --json | jq '.[-1].lines'
+      hepto service node3 crashes kubelet --anchor one.example.org
+    """
+    found = _ask(remote, "crashes", service) if _is_outside(remote) else _crashes(service)
+    if as_json:
+        print_json(found)
+        return
+    for report in found:
+        click.echo(f"{logs.time_of_day(report['wall'], exact=False)} {report['service']}: {report['cause']}")
+        memory = report["memory_peak"]
+        used = f", {memory / 2**20:.0f} MiB of memory at most" if memory is not None else ""
+        click.echo(f"  death {report['number']} of its boot, it was up {report['up']:.1f} s{used}")
+        for line in report["lines"]:
+            click.echo(f"  | {printable(line)}")
+    if not found:
+        click.echo(f"there is no crash report{f' of {service}' if service else ''}")
 
 
 @command.command()
@@ -136,6 +171,12 @@ def _order(remote: Remote, verb: Verb, service: str = "") -> None:
         _ask(remote, verb.value, service)
     else:
         control.ask(Request(verb, {"service": service} if service else {}))
+
+
+def _crashes(service: str) -> list[dict[str, Any]]:
+    if not Path(paths.BOOT).exists():
+        raise no_node("hepto lab exec NODE -- hepto service crashes")
+    return evidence.plain_crashes(service)
 
 
 def _is_outside(remote: Remote) -> bool:

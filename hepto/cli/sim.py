@@ -96,6 +96,7 @@ def command(nodes: int, profile: str, as_json: bool, **given: Any) -> ExitCode:
 
 
 def _plans(nodes: int, profile: str, seeds: Sequence[int], given: dict[str, Any]) -> "list[Plan]":
+    from hepto import durations
     from hepto.sim import faults, report
     from hepto.sim.plan import Plan
 
@@ -108,7 +109,7 @@ def _plans(nodes: int, profile: str, seeds: Sequence[int], given: dict[str, Any]
     healed = plan.faults_end() + report.heal_limit(plan)
     until = max(LEAST_SECONDS, healed) if given["until"] is None else faults.parse_time(given["until"], "--until")
     if given["check"] and until < healed:
-        what = f"--until {given['until']}: views may differ until {faults.write_time(healed)}"
+        what = f"--until {given['until']}: views may differ until {durations.write(healed)}"
         raise UserError(what, "leave out --until, or let the run be as long as that", ExitCode.USAGE)
     from dataclasses import replace
 

@@ -6,6 +6,7 @@ It asks the agent; when the agent is away it reads what PID 1 has written, which
 import contextlib
 import json
 import socket
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -69,10 +70,15 @@ def ask_agent(path: str = paths.AGENT_SOCKET) -> dict[str, Any] | None:
     return None
 
 
-def read_files(boot_path: str = paths.BOOT, directory: str = paths.STATUS) -> dict[str, Any]:
+def read_files(
+    boot_path: str = paths.BOOT,
+    directory: str = paths.STATUS,
+    before_path: str = paths.BOOT_BEFORE,
+    course_path: str = paths.COURSE,
+) -> dict[str, Any]:
     """What PID 1 has written. Raises UserError where there is no PID 1 of ours."""
     # Imported here: on a node whose agent answers, the command takes half the time without (and starts in every boot).
-    from hepto.edge import files
+    from hepto.edge import evidence, files
     from hepto.edge.pump import now as clock
     from hepto.node.facts import Facts
     from hepto.node.status import answer, status
@@ -85,12 +91,13 @@ def read_files(boot_path: str = paths.BOOT, directory: str = paths.STATUS) -> di
     services: dict[str, ServiceStatus] = {}
     for entry in files.names(directory):
         name = entry.removesuffix(".json")
-        content = files.read(f"{directory}/{entry}") if valid_name(name) else None
         with contextlib.suppress(ValueError):
-            services[name] = load_service(json.loads(content or b"null"))
+            if valid_name(name):
+                services[name] = load_service(_json(f"{directory}/{entry}"))
     now = clock()
     facts = Facts(started=boot.phases[0].since if boot.phases else now, boot=boot, services=services)
-    found = answer(status(facts, now=now), now)
+    before, course = evidence.boot_before(before_path), _json(course_path)
+    found = answer(status(facts, now=now), now, boot_before=before, course=course)
     line = "the agent does not answer (hepto logs agent)"
     return {**found, "ready": False, "line": line, "agent": False}
 
@@ -102,6 +109,15 @@ def no_node(elsewhere: str) -> UserError:
         f"run it on a node, or “{elsewhere}” for the nodes of a lab",
         ExitCode.UNREACHABLE,
     )
+
+
+def _json(path: str) -> Any:
+    """Any: what JSON can say; None if the file is not there or says nothing."""
+    from hepto.edge import files
+
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(files.read(path) or b"null")
+    return None
 
 
 def _boot(data: bytes | None) -> "BootStatus | None":
@@ -122,6 +138,8 @@ def _print(found: dict[str, Any]) -> None:
         click.echo(f"  also waiting for {wait['reason']}{subject}, {age(now, wait['since'])}{what}")
     for warning in found["warnings"]:
         click.echo(f"warning: {warning}")
+    for line in _trouble(found):
+        click.echo(line)
     click.echo()
     print_table(("", ""), list(_facts(found)))
     click.echo()
@@ -142,6 +160,24 @@ def _print(found: dict[str, Any]) -> None:
     if pending:
         click.echo()
         print_table(("PHASE", "STATE", "WHY"), pending)
+
+
+def _trouble(found: dict[str, Any]) -> Iterator[str]:
+    """What has gone wrong and is over: a boot that was not shut down, services that have died."""
+    before = found.get("boot_before")
+    if before and not before["orderly"]:
+        from hepto.edge.logs import time_of_day
+
+        last = before["began"] + before["written"] if before["last"] is None else before["last"]
+        yield f"the boot before: {before['end']}; it was last heard of at {time_of_day(last, exact=False)}"
+    for name, service in found["services"].items():
+        if service.get("deaths"):
+            from init.contract.status import LastExit
+
+            last, times = LastExit(**service["last_death"]), "once" if service["deaths"] == 1 else ""
+            times = times or f"{service['deaths']} times"
+            ago = age(found["now"], last.at)
+            yield f"{name} died {times}, last: {last.words}, {ago} ago; hepto service crashes {name}"
 
 
 def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
@@ -214,7 +250,6 @@ def _why(service: dict[str, Any]) -> str:
 
 def age(now: float, since: float) -> str:
     """How long ago, in the unit that says most."""
-    seconds = max(0, int(now - since))
-    if seconds < 120:
-        return f"{seconds} s"
-    return f"{seconds // 60} min" if seconds < 7200 else f"{seconds // 3600} h"
+    from init.contract.status import span
+
+    return span(now - since)

@@ -8,8 +8,8 @@ from pathlib import Path
 from hepto.clock import chrony
 from hepto.clock.floor import Floor, step
 from hepto.clock.machine import JUMP_SECONDS, ClockMachine
-from hepto.clock.model import Announce, AskPeers, Look, NewMeshKey, NotOurs, Read, Save, SetClock
-from hepto.edge import process
+from hepto.clock.model import Announce, AskPeers, Look, NewMeshKey, NotOurs, Read, Save, SetClock, SetRtc
+from hepto.edge import process, rtc
 from hepto.edge.pump import Pump
 from hepto.edge.pump import now as monotonic
 from hepto.log import Log
@@ -64,6 +64,7 @@ class ClockDriver:
         self._ask_peers = ask_peers
         self._new_key = new_key
         self._log = Log("clock")
+        self._has_rtc = True
         self._looks: asyncio.Queue[bool] = asyncio.Queue()
         self._pump: Pump[Event, Effect] = Pump(machine, self._perform)
 
@@ -108,6 +109,8 @@ class ClockDriver:
                 self._looks.put_nowait(ask)
             case SetClock(offset):
                 self._set(offset)
+            case SetRtc():
+                self._set_rtc()
             case Announce(clock):
                 self._announce(clock)
             case Save():
@@ -124,6 +127,15 @@ class ClockDriver:
             time.clock_settime(time.CLOCK_REALTIME, monotonic() + offset)
         except PermissionError:  # a container has its host's clock
             asyncio.get_running_loop().call_soon(self.feed, NotOurs())
+
+    def _set_rtc(self) -> None:
+        """Many virtual machines and all containers have none: said once, and tried again when it is wanted again."""
+        try:
+            rtc.write(time.time())
+        except OSError as error:
+            if self._has_rtc:
+                self._log.info("the real-time clock cannot be set", error=error)
+            self._has_rtc = False
 
 
 def _offset() -> float:

@@ -1,12 +1,13 @@
 """The clock's machine: when to step, how far the time is to be trusted, what is saved, when the mesh key is worn out.
 
-    FLOOR --- a master's answer, or peers agree ---> PEERS --- chronyd has set it ---> SYNCHRONISED
+    FLOOR --- the master's time, or peers agree ---> PEERS --- chronyd has set it ---> SYNCHRONISED
        '----------------------- chronyd has set it -------------------------------------^
 
 Promises: without NTP the clock is stepped by authenticated times only, never before the floor and never more than five
 years past the image's build (so a node whose clock was at 2150 comes back, and nobody sends it there); one lying peer
 decides nothing; after NTP was heard nobody else steps it, but a step that chronyd does not own up to is undone; only an
-agreed time is saved, else the floor and the time that has passed since; deadlines are in the future.
+agreed time is saved, and written to the real-time clock, else the floor and the time that has passed since; deadlines
+are in the future.
 """
 
 from hepto.clock.agree import agree
@@ -24,6 +25,7 @@ from hepto.clock.model import (
     Read,
     Save,
     SetClock,
+    SetRtc,
 )
 from hepto.machine import Confidence, Effect, Event, Level, Note, WallClock
 
@@ -36,7 +38,8 @@ ASK_CHRONY_SECONDS = 600.0
 FIRST_ASK_SECONDS = 3.0
 ASK_SECONDS = 30.0
 ASK_AGAIN_SECONDS = 600.0
-"""Until the first question to peers, and between two before and after they agreed: quartz drifts by seconds a day."""
+"""Until the first question to peers; before they agreed the pause doubles up to the second figure (the first question
+may come before the mesh), afterwards it is the third: quartz drifts by seconds a day."""
 ASKED = 7
 OFFER_SECONDS = 120.0
 """So long a peer's time counts: a round's answers come within seconds, and a peer may correct itself."""
@@ -49,6 +52,8 @@ SAVE_SECONDS = 600.0
 SAVE_WITHOUT_BATTERY_SECONDS = 60.0
 """Where no battery keeps the time: after a power cut the clock is behind by so much, and peers refuse handshakes until
 it has caught up."""
+RTC_SECONDS = 6 * 3600.0
+"""Between two writes to the real-time clock, which drifts by a second or two a day. chronyd has the kernel write it."""
 PATIENCE = 30.0
 """Seconds of refused handshakes that are waited for: a new key and its grant take as long."""
 
@@ -71,7 +76,8 @@ class ClockMachine:
         self._refused: set[str] = set()
         self._kept: float | None = handshake
         self._wants_key = False
-        self._look = self._ask_chrony = self._ask = self._save = 0.0
+        self._look = self._ask_chrony = self._ask = self._save = self._rtc = 0.0
+        self._pause = FIRST_ASK_SECONDS
         self._effects: list[Effect] = []
 
     # --- the doors
@@ -97,7 +103,8 @@ class ClockMachine:
             if ask:
                 self._ask_chrony = now + ASK_CHRONY_SECONDS
         if now >= self._ask:
-            self._ask = now + (ASK_SECONDS if self._confidence is Confidence.FLOOR else ASK_AGAIN_SECONDS)
+            self._pause = min(2 * self._pause, ASK_SECONDS)
+            self._ask = now + (self._pause if self._confidence is Confidence.FLOOR else ASK_AGAIN_SECONDS)
             if self._confidence < Confidence.SYNCHRONISED:
                 self._effects.append(AskPeers(ASKED))
         if now >= self._save:
@@ -195,6 +202,9 @@ class ClockMachine:
         self._keep(now)
 
     def _weigh(self, event: PeerTime, now: float) -> None:
+        if event.master and self._confidence is Confidence.FLOOR:
+            self._adopt(event.offset, now, "the master")
+            return
         self._offers = {name: held for name, held in self._offers.items() if held[1] > now - OFFER_SECONDS}
         if event.name in self._offers or len(self._offers) < MAX_OFFERS:
             self._offers[event.name] = event.offset, now
@@ -217,11 +227,15 @@ class ClockMachine:
             return
         if is_step:
             self._set(offset, now, who)
+            self._rtc = now
             self._confidence = Confidence.PEERS
             self._announce()
             self._check_key(now)
             self._keep(now)
         self._trust(Confidence.PEERS, now)
+        if self._is_ours and now >= self._rtc:
+            self._rtc = now + RTC_SECONDS
+            self._effects.append(SetRtc())
 
     # --- effects
 

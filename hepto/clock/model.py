@@ -26,6 +26,8 @@ class PeerTime(Event):
     name: str
     offset: float
     round_trip: float
+    master: bool = False
+    """Its certificate says that it may sign everything: alone it counts like an answer to a join, till others agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,11 @@ class SetClock(Effect):
     """Set the machine's clock to this much past the monotonic clock."""
 
     offset: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetRtc(Effect):
+    """The machine's real-time clock is to show what its clock does now: for the next boot. Nothing depends on it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def answer(unix: float, confidence: Confidence) -> bytes:
     return json.dumps({"unix": unix, "confidence": int(confidence)}).encode()
 
 
-def offer(name: str, body: bytes, *, sent: float, received: float) -> PeerTime:
+def offer(name: str, body: bytes, *, sent: float, received: float, master: bool = False) -> PeerTime:
     """Peer `name`'s answer; `sent` and `received` are of the clock of all cores (edge.pump.now).
 
     Raises PeerError with a reason of Refused. Who knows its floor only does not count: a cluster of nodes that all came
@@ -41,7 +41,7 @@ def offer(name: str, body: bytes, *, sent: float, received: float) -> PeerTime:
         raise PeerError(Refused.UNSURE, name)
     if not 0 <= received - sent <= MAX_ROUND_TRIP:
         raise PeerError(Refused.SLOW, f"{received - sent:.1f} s")
-    return PeerTime(name, unix - (sent + received) / 2, received - sent)
+    return PeerTime(name, unix - (sent + received) / 2, received - sent, master)
 
 
 def _read(body: bytes) -> tuple[float, int]:

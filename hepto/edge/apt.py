@@ -1,8 +1,8 @@
 """An apt root beside the machine's own: packages of another Debian suite, verified by Debian's keys.
 
 Promises: nothing on the machine changes; its mirrors and keys are used, and of those only Debian's own archives (no
-third
-party's); what a mirror does not serve is named. The first half is text in, text out; only `AptRoot` touches the world.
+third party's); what a mirror does not serve is named. The first half is text in, text out; only `AptRoot` touches the
+world.
 """
 
 import os
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hepto.edge.cache import remove_tree
 from hepto.edge.command import CommandFailedError, run
 from hepto.errors import ExitCode, UserError
 
@@ -273,3 +274,12 @@ class AptRoot:
             run(["dpkg-deb", "--extract", package, target])
             names.append(package.name)
         return names
+
+
+def fetch(target: Path, sources: str, *packages: str) -> None:
+    """Just these packages (`name` or `name/suite`), unpacked into `target`/root. Raises UserError."""
+    apt = AptRoot(target / "apt", sources)
+    apt.update()
+    apt.download(*packages)
+    apt.unpack(target / "root")
+    remove_tree(target / "apt")

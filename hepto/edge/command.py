@@ -9,9 +9,11 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from types import FrameType
+from typing import IO, Self
 
 WATCH_SECONDS = 0.5
 TAIL = 4096
@@ -49,16 +51,20 @@ def run(
     words = [os.fspath(word) for word in argv]
     with log.open("w+b") if log else tempfile.TemporaryFile() as output:
         # A group of its own: the terminal's Ctrl-C reaches only us, and we end the whole group, grandchildren too.
-        with subprocess.Popen(
-            words,
-            env=environment,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            process_group=0,
-        ) as process:
+        with (
+            _Held() as held,
+            subprocess.Popen(
+                words,
+                env=environment,
+                cwd=directory,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            ) as process,
+        ):
             try:
+                held.let_go()
                 status = process.wait(timeout) if watch is None else _watched(process, output, watch)
             except BaseException:
                 end_group(process)
@@ -67,6 +73,39 @@ def run(
     if status:
         raise CommandFailedError(words, status, text)
     return text
+
+
+class _Held:
+    """SIGINT and SIGTERM wait while a child is made: raised within Popen, they would leave one that nobody knows of."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[int, Callable[[int, FrameType | None], object]] = {}
+        self._seen: list[int] = []
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():  # no other can have handlers
+            for number in (signal.SIGINT, signal.SIGTERM):
+                handler = signal.getsignal(number)
+                if callable(handler):
+                    self._handlers[number] = handler
+                    signal.signal(number, lambda seen, _: self._seen.append(seen))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._restore()
+
+    def let_go(self) -> None:
+        """Handle what came meanwhile, and from now on at once. Raises what the handlers raise."""
+        handlers = self._restore()
+        seen, self._seen = self._seen, []
+        for number in seen:
+            handlers[number](number, None)
+
+    def _restore(self) -> dict[int, Callable[[int, FrameType | None], object]]:
+        handlers, self._handlers = self._handlers, {}
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        return handlers
 
 
 def end_group(process: "subprocess.Popen[bytes]") -> None:

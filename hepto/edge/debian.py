@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hepto.edge.apt import AptRoot, read_sources, sources_for
+from hepto.edge.apt import AptRoot, fetch, read_sources, sources_for
 from hepto.edge.cache import ensure, existing, key_of, locked, remove_tree
 from hepto.edge.command import CommandFailedError, run
 from hepto.errors import UserError
@@ -84,15 +84,7 @@ def ensure_mkosi(cache: Path) -> Mkosi:
     if own and (version := asked_version((own,))) >= MKOSI_WANTED:
         return Mkosi((own,), {}, ".".join(map(str, version)))
     sources = sources_for(read_sources(), SUITE)
-
-    def make(target: Path) -> None:
-        apt = AptRoot(target / "apt", sources)
-        apt.update()
-        apt.download(f"mkosi/{SUITE}")
-        apt.unpack(target / "root")
-        remove_tree(target / "apt")
-
-    entry = ensure(cache / "mkosi", key_of(SUITE, sources), make)
+    entry = ensure(cache / "mkosi", key_of(SUITE, sources), lambda target: fetch(target, sources, f"mkosi/{SUITE}"))
     environment = {"PYTHONPATH": str(entry / "root/usr/lib/python3/dist-packages")}
     prefix = (sys.executable, "-m", "mkosi")
     version = asked_version(prefix, environment)
@@ -112,15 +104,9 @@ def ensure_go(cache: Path) -> dict[str, str]:
     if shutil.which("go") and _go_version({}) >= GO_WANTED:
         return {}
     sources = sources_for(read_sources(), SUITE)
-
-    def make(target: Path) -> None:
-        apt = AptRoot(target / "apt", sources)
-        apt.update()
-        apt.download(*(f"{name}/{SUITE}" for name in GO_PACKAGES))
-        apt.unpack(target / "root")
-        remove_tree(target / "apt")
-
-    root = ensure(cache / "go", key_of(SUITE, sources, *GO_PACKAGES), make) / "root/usr/lib/go-1.24"
+    packages = [f"{name}/{SUITE}" for name in GO_PACKAGES]
+    entry = ensure(cache / "go", key_of(SUITE, sources, *GO_PACKAGES), lambda target: fetch(target, sources, *packages))
+    root = entry / "root/usr/lib/go-1.24"
     return {"PATH": f"{root / 'bin'}:{os.environ.get('PATH', os.defpath)}", "GOROOT": "", "GOTOOLCHAIN": "auto"}
 
 

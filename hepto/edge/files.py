@@ -1,9 +1,19 @@
-"""Directories and files of the agent: reading what may be absent, making directories with a mode."""
+"""Directories and files of the agent: reading what may be absent, the room there is. Writing is
+init.contract.durable's."""
 
 import contextlib
 import os
+from dataclasses import dataclass
 
-MODE_DIRECTORY = 0o700
+
+@dataclass(frozen=True)
+class Space:
+    """A file system's room, for root: bytes and inodes, there and free."""
+
+    total: int
+    free: int
+    inodes: int
+    free_inodes: int
 
 
 def read(path: str, most: int = 1 << 20) -> bytes | None:
@@ -18,14 +28,14 @@ def read(path: str, most: int = 1 << 20) -> bytes | None:
     return data
 
 
-def make_directory(path: str, mode: int = MODE_DIRECTORY) -> None:
-    """Make the directory and those above it; the last one gets exactly `mode`, whatever it had."""
-    os.makedirs(path, exist_ok=True)  # noqa: PTH103
-    os.chmod(path, mode)  # noqa: PTH101
-
-
 def names(path: str) -> tuple[str, ...]:
     """The names in a directory, sorted; none when there is no such directory."""
     with contextlib.suppress(FileNotFoundError):
         return tuple(sorted(os.listdir(path)))  # noqa: PTH208
     return ()
+
+
+def space(path: str) -> Space:
+    """Of the file system that `path` is on. Raises OSError."""
+    found = os.statvfs(path)
+    return Space(found.f_blocks * found.f_frsize, found.f_bfree * found.f_frsize, found.f_files, found.f_ffree)

@@ -21,7 +21,8 @@ RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 GROUPS = 0x1 | 0x100 | 0x400
 """RTMGRP_LINK, RTMGRP_IPV6_IFADDR, RTMGRP_IPV6_ROUTE: what a watcher of the network subscribes to."""
-IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINKINFO, IFLA_CARRIER, IFLA_PERM_ADDRESS = 1, 3, 4, 18, 33, 54
+IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINKINFO, IFLA_CARRIER = 1, 3, 4, 18, 33
+IFLA_CARRIER_UP_COUNT, IFLA_PERM_ADDRESS = 47, 54
 IFLA_INFO_KIND = 1
 IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS = 29, 8
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS = 1, 2, 8
@@ -29,7 +30,9 @@ IFA_F_NODAD, IFA_F_DADFAILED, IFA_F_TENTATIVE, IFA_F_PERMANENT = 0x02, 0x08, 0x4
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC, RTA_METRICS, RTA_TABLE = 1, 4, 5, 6, 7, 8, 15
 RTAX_LOCK, RTAX_MTU = 1, 2
 RT_TABLE_MAIN = 254
-RTPROT_STATIC = 4
+RTPROT_ANY, RTPROT_STATIC = 0, 4
+ON_LINK_METRIC = 256
+"""Of the routes to the prefixes of a link (IP6_RT_PRIO_ADDRCONF in include/uapi/linux/ipv6_route.h)."""
 RTN_UNICAST, RTN_UNREACHABLE = 1, 7
 IFF_UP = 0x1
 ARPHRD_ETHER = 1
@@ -52,6 +55,8 @@ class Link:
     """`veth`, `bridge`, `wireguard`, …; empty for hardware."""
     hardware: bytes = b""
     """The permanent hardware address where there is one, else the present one."""
+    connections: int = 0
+    """How often it has got a carrier."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ class Address:
     tentative: bool = False
     failed: bool = False
     """Duplicate address detection found another owner."""
+    dynamic: bool = False
+    """It has a lifetime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,7 @@ def read_link(message: Message) -> Link:
         mtu=_number(items.get(IFLA_MTU)),
         ethernet=hardware == ARPHRD_ETHER,
         kind=_text(information.get(IFLA_INFO_KIND, b"")),
+        connections=_number(items.get(IFLA_CARRIER_UP_COUNT)),
         hardware=items.get(IFLA_PERM_ADDRESS, b"") or items.get(IFLA_ADDRESS, b""),
     )
 
@@ -112,7 +120,11 @@ def _each_address(messages: list[Message]) -> Iterator[Address]:
         if family == socket.AF_INET6 and packed is not None:
             flags = _number(items.get(IFA_FLAGS), flags)
             yield Address(
-                index, IPv6Interface((packed, length)), bool(flags & IFA_F_TENTATIVE), bool(flags & IFA_F_DADFAILED)
+                index,
+                IPv6Interface((packed, length)),
+                tentative=bool(flags & IFA_F_TENTATIVE),
+                failed=bool(flags & IFA_F_DADFAILED),
+                dynamic=not flags & IFA_F_PERMANENT,
             )
 
 
@@ -209,16 +221,16 @@ def add_route(kernel: Netlink, route: Route) -> None:
     kernel.request(f"route {route.destination}", RTM_NEWROUTE, _route_body(route), NLM_F_CREATE | NLM_F_REPLACE)
 
 
-def remove_route(kernel: Netlink, route: Route) -> None:
-    """Remove the route. One that is not there is no error."""
+def remove_route(kernel: Netlink, route: Route, made_by: int = RTPROT_STATIC) -> None:
+    """Remove the route, if we made it, or whoever did (RTPROT_ANY). One that is not there is no error."""
     with _absent(errno.ESRCH):
-        kernel.request(f"route {route.destination}", RTM_DELROUTE, _route_body(route))
+        kernel.request(f"route {route.destination}", RTM_DELROUTE, _route_body(route, made_by))
 
 
-def _route_body(route: Route) -> bytes:
+def _route_body(route: Route, made_by: int = RTPROT_STATIC) -> bytes:
     kind = RTN_UNREACHABLE if route.index is None else RTN_UNICAST
     body = _ROUTE.pack(
-        socket.AF_INET6, route.destination.prefixlen, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, 0, kind, 0
+        socket.AF_INET6, route.destination.prefixlen, 0, 0, RT_TABLE_MAIN, made_by, 0, kind, 0
     ) + attribute(RTA_DST, route.destination.network_address.packed)
     if route.index is not None:
         body += attribute(RTA_OIF, _NUMBER.pack(route.index))

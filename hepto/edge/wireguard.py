@@ -10,9 +10,9 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address, IPv6Network
-from typing import NamedTuple
 
 from hepto.edge.netlink import NETLINK_GENERIC, Netlink, attribute, attribute_list, attributes, nested
+from hepto.wireguard import Endpoint, KernelPeer
 
 GENL_ID_CTRL = 16
 CTRL_CMD_GETFAMILY = 3
@@ -48,27 +48,6 @@ class Device:
     private_key: bytes = field(repr=False)
 
 
-class Endpoint(NamedTuple):
-    address: IPv6Address
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """A peer as the kernel has it."""
-
-    public_key: bytes
-    endpoint: Endpoint | None = None
-    """An IPv4 endpoint is shown as an IPv4-mapped address."""
-    allowed: tuple[IPv6Network, ...] = ()
-    keepalive: int = 0
-    """Seconds, 0 for none."""
-    handshake: float = 0.0
-    """Unix seconds of the last one that was completed, 0 for never."""
-    received: int = 0
-    sent: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """A device as the kernel has it, without its private key."""
@@ -76,7 +55,7 @@ class Found:
     name: str
     port: int
     public_key: bytes
-    peers: tuple[Peer, ...]
+    peers: tuple[KernelPeer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +174,7 @@ def _name(name: str, command: int) -> bytes:
 def read_dump(bodies: Iterable[bytes]) -> Found:
     """The device of a dump's messages. A peer whose allowed IPs fill a message goes on in the next."""
     name, port, public_key = "", 0, b""
-    peers: list[Peer] = []
+    peers: list[KernelPeer] = []
     for body in bodies:
         for kind, value in attribute_list(body[_GENERIC.size :]):
             if kind == WGDEVICE_A_IFNAME:
@@ -210,17 +189,17 @@ def read_dump(bodies: Iterable[bytes]) -> Found:
     return Found(name, port, public_key, tuple(peers))
 
 
-def _add(peers: list[Peer], peer: Peer) -> None:
+def _add(peers: list[KernelPeer], peer: KernelPeer) -> None:
     if peers and peers[-1].public_key == peer.public_key:
         peers[-1] = replace(peers[-1], allowed=peers[-1].allowed + peer.allowed)
     else:
         peers.append(peer)
 
 
-def _read_peer(data: bytes) -> Peer:
+def _read_peer(data: bytes) -> KernelPeer:
     items = attributes(data)
     seconds, nanoseconds = _pair(items.get(WGPEER_A_LAST_HANDSHAKE_TIME, b""))
-    return Peer(
+    return KernelPeer(
         items.get(WGPEER_A_PUBLIC_KEY, b""),
         _read_endpoint(items.get(WGPEER_A_ENDPOINT, b"")),
         tuple(_read_allowed(items.get(WGPEER_A_ALLOWEDIPS, b""))),

@@ -54,6 +54,8 @@ class Policy:
     mesh_port: int = 7948
     api_server: bool = False
     """The apiserver runs here and answers on the underlay (`kube-api=open`)."""
+    closed: bool = False
+    """It does not serve yet: all but this host itself are sent away."""
     open: tuple[tuple[str, int], ...] = ()
     """Further ports, as ("tcp", 8443)."""
     native: bool = True
@@ -109,6 +111,9 @@ def _guard(policy: Policy) -> list[list[Json]]:
 
 def _input(policy: Policy) -> list[list[Json]]:
     rules = [[_established(), _accept()], *_pods_to_node(policy)]
+    if policy.closed:
+        others = _match(_meta("iifname"), "lo", "!=")
+        rules.append([others, _match(_payload("tcp", "dport"), API_SERVER), {"reject": {"type": "tcp reset"}}])
     rules.append([_from_underlay(negated=True), _accept()])
     # From here on everything comes from the underlay.
     rules += [

@@ -11,11 +11,11 @@ import itertools
 import os
 import random
 import socket
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from hepto.edge import names
 from hepto.edge.datagrams import Datagrams, packed, text
 from hepto.edge.pump import Pump, now
 from hepto.gossip import limits, stream
@@ -53,6 +53,8 @@ ANYWHERE: Final = bytes(16)
 """`::`, all addresses of this host."""
 READ_BYTES: Final = 1 << 16
 BACKLOG: Final = 128
+RESOLVE_SECONDS: Final = 30.0
+"""glibc asks each of three resolvers twice for 5 s; the next try of the anchor asks again."""
 
 
 @dataclass(frozen=True)
@@ -162,17 +164,20 @@ class GossipDriver:
                 if number in self._inbound:
                     self._inbound[number].answer(message)
             case Call():
-                task = asyncio.get_running_loop().create_task(self._call(effect))
-                self._calls.add(task)
-                task.add_done_callback(self._calls.discard)
+                self._begin(self._call(effect))
             case Resolve(anchor):
-                self._resolve(anchor)
+                self._begin(self._resolve(anchor))
             case Note():
                 self._log.note(effect)
             case Departed():
                 self._departed.set()
             case _:
                 self._heard(effect)
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
 
     async def _call(self, call: Call) -> None:
         event: Event
@@ -182,21 +187,10 @@ class GossipDriver:
             event = CallFailed(call.call, error.failure, str(error))
         self._pump.feed(event)
 
-    def _resolve(self, anchor: str) -> None:
-        """In a thread of its own: getaddrinfo may take half a minute, cannot be stopped, and nobody waits for it."""
-        loop = asyncio.get_running_loop()
+    async def _resolve(self, anchor: str) -> None:
         host, port = parse_anchor(anchor, self._anchor_port)
-
-        def look_up() -> None:
-            try:
-                found = socket.getaddrinfo(host, port, socket.AF_INET6, socket.SOCK_DGRAM)
-            except (OSError, UnicodeError):  # UnicodeError: no host name at all
-                found = []
-            addresses = tuple(Address(packed(str(where[0])), port) for *_, where in found)
-            with contextlib.suppress(RuntimeError):  # the loop has ended in the meantime
-                loop.call_soon_threadsafe(self._pump.feed, Resolved(anchor, addresses))
-
-        threading.Thread(target=look_up, name="resolve", daemon=True).start()
+        found = await names.addresses(host, RESOLVE_SECONDS)
+        self._pump.feed(Resolved(anchor, tuple(Address(ip.packed, port) for ip in found)))
 
 
 class _Inbound(asyncio.Protocol):

@@ -1,13 +1,8 @@
-"""kube-controller-manager: no key of the CA and no signing controller (there is one signer: hepto), no leader election.
+"""kube-controller-manager: no key of the CA and no signing controller (there is one signer: hepto)."""
 
-With one master an election only adds a way to die: it exits when an apiserver restart takes longer than 10 s.
-"""
-
-from hepto.kube import kubeconfig, memory
+from hepto.kube import component
 from hepto.kube.files import KubePlan
 from hepto.kube.parameters import KubeParameters
-from init.contract import paths
-from init.contract.service import Ready, ReadyKind, Service
 
 NAME = "kube-controller-manager"
 PORT = 10257
@@ -24,18 +19,9 @@ DISABLED = (
 
 def plan(parameters: KubeParameters) -> KubePlan:
     """Started when the apiserver has its RBAC roles: before that it exits."""
-    certificates, config = parameters.certificates, kubeconfig.path(NAME)
+    certificates = parameters.certificates
     # fmt: off
-    argv = (
-        f"{paths.STACK}/kube-controller-manager",
-        "--kubeconfig", config,
-        "--authentication-kubeconfig", config,
-        "--authorization-kubeconfig", config,
-        "--bind-address", "::1",
-        "--secure-port", str(PORT),
-        "--tls-cert-file", certificates.pair("controller-manager"),
-        "--tls-private-key-file", certificates.pair("controller-manager"),
-        "--client-ca-file", certificates.authority(),
+    flags = (
         "--root-ca-file", certificates.authority(),
         "--service-account-private-key-file", certificates.service_account_key,
         "--use-service-account-credentials",
@@ -45,17 +31,6 @@ def plan(parameters: KubeParameters) -> KubePlan:
         "--cluster-name", parameters.plan.cluster,
         "--controllers", ",".join(("*", *(f"-{name}" for name in DISABLED))),
         "--flex-volume-plugin-dir", VOLUME_PLUGINS,
-        "--leader-elect=false",
-        "--profiling=false",
     )
     # fmt: on
-    service = Service(
-        argv=argv,
-        env=memory.environment(NAME),
-        capabilities=(),
-        after=("kube-apiserver",),
-        ready=Ready(ReadyKind.AGENT),
-        limits=memory.limits(NAME),
-        oom_score_adj=memory.NEEDS[NAME].oom,
-    )
-    return KubePlan(files=(kubeconfig.client(parameters, NAME, "controller-manager"),), services={NAME: service})
+    return component.plan(parameters, NAME, PORT, *flags)

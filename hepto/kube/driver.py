@@ -5,15 +5,18 @@ Everything here may be called again at any time. Nothing waits for ever on one p
 
 import asyncio
 import json
+import shutil
 import socket
 from collections.abc import Callable
 from ipaddress import IPv6Network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hepto.edge import http
+from hepto.edge import http, names
+from hepto.edge.files import names as names_in
 from hepto.edge.http import HttpError
-from hepto.kube import health, objects, pulls
+from hepto.errors import UserError
+from hepto.kube import etcd_log, health, objects, pulls
 from hepto.kube.files import KubePlan
 from hepto.kube.health import Expect, Health, Probe
 from hepto.kube.objects import Object
@@ -33,14 +36,35 @@ RESOLVE_SECONDS = 15.0
 def write(plan: KubePlan) -> tuple[str, ...]:
     """Make directories, write the files that changed and remove what must not be there; say which files changed."""
     for directory in plan.directories:
-        Path(directory.path).mkdir(directory.mode, parents=True, exist_ok=True)
+        durable.make_directory(directory.path, directory.mode, sync=_persists(directory.path))
     changed = [
         file.path
         for file in plan.files
-        if durable.write_if_changed(file.path, file.data, file.mode, sync=not file.path.startswith(VOLATILE))
+        if durable.write_if_changed(file.path, file.data, file.mode, sync=_persists(file.path))
     ]
     changed += [path for path in plan.absent if durable.remove(path)]
     return tuple(changed)
+
+
+def remove_unborn(etcd: str) -> bool:
+    """Remove the data directory `etcd` if etcd was cut off while it made it (hepto/kube/etcd_log.py). Raises OSError.
+
+    Only before etcd is started. True if it was so.
+    """
+    segments = [name for name in names_in(f"{etcd}/member/wal") if name.endswith(".wal")]
+    snapshots = [name for name in names_in(f"{etcd}/member/snap") if name.endswith(".snap")]
+    if segments != [etcd_log.FIRST] or snapshots:
+        return False
+    with Path(f"{etcd}/member/wal/{etcd_log.FIRST}").open("rb") as file:
+        if not etcd_log.is_unborn(file.read(etcd_log.ENOUGH)):
+            return False
+    shutil.rmtree(f"{etcd}/member")
+    durable.sync_directory(etcd)
+    return True
+
+
+def _persists(path: str) -> bool:
+    return not path.startswith(VOLATILE)
 
 
 class Asker:
@@ -97,25 +121,12 @@ class Asker:
 
 async def addresses_of(host: str) -> Addresses:
     """What the node's resolver has for `host`, asked for both families separately: the node has no IPv4 address."""
-    has_ipv6, has_ipv4 = await asyncio.gather(*(_resolves(host, family) for family in FAMILIES))
-    if has_ipv6:
+    ipv6, ipv4 = await asyncio.gather(*(names.look_up(host, family, RESOLVE_SECONDS) for family in FAMILIES))
+    if ipv6:
         return Addresses.IPV6
-    if has_ipv6 is None or has_ipv4 is None:
+    if ipv6 is None or ipv4 is None:
         return Addresses.UNANSWERED
-    return Addresses.ONLY_IPV4 if has_ipv4 else Addresses.NONE
-
-
-async def _resolves(host: str, family: socket.AddressFamily) -> bool | None:
-    """None: no resolver answers in time."""
-    try:
-        async with asyncio.timeout(RESOLVE_SECONDS):
-            return bool(await asyncio.get_running_loop().getaddrinfo(host, 443, family=family, type=socket.SOCK_STREAM))
-    except socket.gaierror as error:
-        return None if error.errno == socket.EAI_AGAIN else False
-    except UnicodeError:  # a label too long, say
-        return False
-    except TimeoutError:
-        return None
+    return Addresses.ONLY_IPV4 if ipv4 else Addresses.NONE
 
 
 async def bootstrap(
@@ -152,6 +163,8 @@ async def _apply_once(
                     missing.append(item)
                     refusal = f"{item.path}: {response.status} {objects.refusal(response.body)}"
                 done += 1
+    except UserError as error:  # nothing can be minted
+        refusal = "; ".join(error.lines())
     except (HttpError, OSError) as error:
         refusal = f"{url}: {error}"
     return (*missing, *wanted[done:]), refusal

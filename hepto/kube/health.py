@@ -63,8 +63,8 @@ def probes(parameters: KubeParameters) -> dict[str, tuple[Probe, ...]]:
         ):
             found[name] = (_secure(parameters, name, url, "admin"),)
     if parameters.worker:
-        found["kubelet"] = (
-            Probe("kubelet", f"http://[::1]:{kubelet.HEALTH_PORT}/healthz"),
+        found[kubelet.NAME] = (
+            Probe(kubelet.NAME, f"http://[::1]:{kubelet.HEALTH_PORT}/healthz"),
             _node(parameters),
         )
         if parameters.proxy is Proxy.NATIVE:
@@ -76,6 +76,11 @@ def probes(parameters: KubeParameters) -> dict[str, tuple[Probe, ...]]:
 def node_ready(parameters: KubeParameters) -> Probe:
     """Asks for this node's own Node object: `judge_node` tells whether it is Ready."""
     return _node(parameters)
+
+
+def master_ready(parameters: KubeParameters) -> Probe:
+    """Asks the apiserver that this node uses whether it serves, by the kubelet's own certificate."""
+    return _secure(parameters, apiserver.NAME, f"{parameters.api_url}/readyz", "kubelet-client")
 
 
 def interval(*, ready: bool, took: float) -> float:
@@ -121,7 +126,7 @@ def _node(parameters: KubeParameters) -> Probe:
     """With the kubelet's own certificate, which may read its own node and nothing more."""
     certificates = parameters.certificates
     return Probe(
-        service="kubelet",
+        service=kubelet.NAME,
         url=f"{parameters.api_url}/api/v1/nodes/{parameters.node}",
         authority=certificates.authority(),
         pair=certificates.pair("kubelet-client"),

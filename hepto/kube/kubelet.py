@@ -12,10 +12,15 @@ from hepto.kube.parameters import CLUSTER_DOMAIN, KubeParameters, rendered
 from init.contract import paths
 from init.contract.service import Ready, ReadyKind, Service
 
+NAME = "kubelet"
 CONFIG = rendered("kubelet.json")
 RESOLVERS = rendered("resolv.conf")
 HEALTH_PORT = 10248
 ROOT = "/var/lib/kubelet"
+POD_PROCESSES = 4096
+"""Of one pod, threads counted. Without a limit a fork bomb takes all that the machine has, and nobody else can fork."""
+SYSTEM_PROCESSES = 1024
+"""Kept for what is no pod: all pods together have the rest. A machine of 1 GiB has about 7,600."""
 
 
 def plan(parameters: KubeParameters) -> KubePlan:
@@ -25,7 +30,7 @@ def plan(parameters: KubeParameters) -> KubePlan:
     argv = (
         f"{paths.STACK}/kubelet",
         "--config", CONFIG,
-        "--kubeconfig", kubeconfig.path("kubelet"),
+        "--kubeconfig", kubeconfig.path(NAME),
         "--hostname-override", parameters.node,
         "--node-ip", str(parameters.address),
         "--root-dir", ROOT,
@@ -33,15 +38,15 @@ def plan(parameters: KubeParameters) -> KubePlan:
     # fmt: on
     service = Service(
         argv=argv,
-        env=memory.environment("kubelet"),
+        env=memory.environment(NAME),
         after=("containerd",),
         ready=Ready(ReadyKind.AGENT),
-        limits=memory.limits("kubelet"),
-        oom_score_adj=memory.NEEDS["kubelet"].oom,
+        limits=memory.limits(NAME),
+        oom_score_adj=memory.NEEDS[NAME].oom,
         restart_key=restart_key(file),
     )
-    files = (file, resolvers(parameters), kubeconfig.client(parameters, "kubelet", "kubelet-client"))
-    return KubePlan(files=files, services={"kubelet": service})
+    files = (file, resolvers(parameters), kubeconfig.client(parameters, NAME, "kubelet-client"))
+    return KubePlan(files=files, services={NAME: service})
 
 
 def configuration(parameters: KubeParameters) -> File:
@@ -77,6 +82,8 @@ def configuration(parameters: KubeParameters) -> File:
         "enableProfilingHandler": False,
         "containerLogMaxSize": "5Mi",
         "containerLogMaxFiles": 3,
+        "podPidsLimit": POD_PROCESSES,
+        "systemReserved": {"pid": str(SYSTEM_PROCESSES)},
         # A VM of 1 GiB is a node: kubelet's own default of 100 MiB would be a tenth of it.
         "evictionHard": {"memory.available": "50Mi", "nodefs.available": "5%", "nodefs.inodesFree": "5%"},
     }

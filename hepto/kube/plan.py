@@ -9,6 +9,8 @@ from hepto.kube.parameters import KubeParameters
 from init.contract import paths
 
 MASTER = (etcd.plan, apiserver.plan, controller_manager.plan, scheduler.plan)
+CLIENTS = frozenset({kubelet.NAME, proxy.NAME, coredns.NAME})
+"""What can do nothing on a node without an apiserver that answers."""
 WORKER = (containerd.plan, images.plan, cni.plan, kubelet.plan, proxy.plan, coredns.plan)
 
 

@@ -1,4 +1,5 @@
-"""Router advertisements as bytes: what the lab's router sends (RFC 4861 section 4.2, RFC 8106 for RDNSS and DNSSL).
+"""Router advertisements as bytes: what the lab's router sends (RFC 4861 section 4.2, RFC 8106 for RDNSS and DNSSL,
+RFC 8781 for PREF64).
 
 A pure encoder. The checksum stays zero: the kernel fills it in for ICMPv6 raw sockets (RFC 3542 section 3.1). It
 encodes what it is told, also what makes no sense, because parsers are tested with it.
@@ -18,6 +19,7 @@ PREFIX_INFORMATION = 3
 MTU = 5
 RDNSS = 25
 DNSSL = 31
+PREF64 = 38
 
 ON_LINK = 0x80
 AUTONOMOUS = 0x40
@@ -56,6 +58,14 @@ class SearchDomains:
 
 
 @dataclass(frozen=True)
+class Nat64:
+    """The prefix of a translator to IPv4 (PREF64), of 96 bits. The lifetime is a multiple of 8 seconds."""
+
+    network: IPv6Network
+    lifetime: int = 1800
+
+
+@dataclass(frozen=True)
 class Advertisement:
     """One router advertisement. A lifetime of zero says that this is no default router."""
 
@@ -68,6 +78,7 @@ class Advertisement:
     prefixes: tuple[Prefix, ...] = ()
     resolvers: tuple[Resolvers, ...] = ()
     search_domains: tuple[SearchDomains, ...] = ()
+    nat64: tuple[Nat64, ...] = ()
 
     def encode(self) -> bytes:
         """The ICMPv6 message."""
@@ -85,6 +96,7 @@ class Advertisement:
         for search in self.search_domains:
             packed = b"".join(_domain(domain) for domain in search.domains)
             parts.append(_option(DNSSL, struct.pack("!HI", 0, search.lifetime) + packed))
+        parts.extend(_nat64(prefix) for prefix in self.nat64)
         return b"".join(parts)
 
 
@@ -92,6 +104,11 @@ def _prefix(prefix: Prefix) -> bytes:
     flags = (ON_LINK if prefix.on_link else 0) | (AUTONOMOUS if prefix.autonomous else 0)
     fixed = struct.pack("!BBIII", prefix.network.prefixlen, flags, prefix.valid, prefix.preferred, 0)
     return _option(PREFIX_INFORMATION, fixed + prefix.network.network_address.packed)
+
+
+def _nat64(prefix: Nat64) -> bytes:
+    # The lowest three bits are the code of the prefix's length, 0 for 96 (RFC 8781 section 4).
+    return _option(PREF64, struct.pack("!H", prefix.lifetime) + prefix.network.network_address.packed[:12])
 
 
 def _domain(domain: str) -> bytes:

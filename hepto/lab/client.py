@@ -150,7 +150,7 @@ class LabClient:
             pass
 
     def fault(self, kind: str, **fields: Any) -> None:
-        """`prefix` (bridge, prefix), `link` (node, up), `move` (node, bridge) or `replace` (node). Raises UserError."""
+        """What hepto.lab.faults knows, with its fields. Raises UserError."""
         for _ in self.answers(self.send("fault", kind=kind, **fields), 30):
             pass
 

@@ -15,14 +15,14 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Coroutine
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
 
 from hepto.errors import UserError
 from hepto.lab import network, router, spec, state
 from hepto.lab.session import Session
-from hepto.lab.spec import DOMAIN, LINKS, OUTSIDE
+from hepto.lab.spec import DOMAIN, IPV4, LINKS, ONLY_IPV4, OUTSIDE
 from hepto.lab.vm import VirtualMachine
 
 GRACE = 90.0
@@ -41,12 +41,14 @@ class Holder:
         """Where each node is plugged in."""
         self.taps: dict[str, str] = {}
         """Interface names, by node."""
+        self.losses: dict[tuple[str, str], int] = {}
+        """Of the frames from one tap to another, in percent."""
         self.outside: subprocess.Popen[str] | None = None
         self.over = asyncio.Event()
         self.changes = asyncio.Condition()
         self._leash = leash
         self._alive = alive
-        self._table: dict[str, IPv6Address] = {}
+        self._table: dict[str, IPv6Address | IPv4Address] = {}
         """What the DNS servers know."""
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -133,6 +135,7 @@ class Holder:
         """Addresses may have become others: tell the DNS servers and whoever watches."""
         self._table[f"router.{DOMAIN}"] = router.first(self.routers[0].prefix)
         self._table[f"outside.{DOMAIN}"] = OUTSIDE
+        self._table[ONLY_IPV4] = IPV4
         self._table.update({f"{name}.{DOMAIN}": self.address(name) for name in self.machines})
         self.changed()
 

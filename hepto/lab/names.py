@@ -1,15 +1,16 @@
 """The lab's DNS answers as a pure function of the question: names of the lab, and NXDOMAIN for everything else.
 
-It answers AAAA questions from a table, says "no such type" (no error, no answer) for other types of a known name, and
-never asks anybody else: a lab has no way out. Anything that is no question gives None, which means silence.
+It answers AAAA and A questions from a table, says "no such type" (no error, no answer) for other types of a known
+name, and never asks anybody else: a lab has no way out. Anything that is no question gives None, which means silence.
 """
 
 import struct
 from collections.abc import Mapping
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 
 MAX_QUESTION = 512
 HEADER = struct.Struct("!HHHHHH")
+A = 1
 AAAA = 28
 ANY = 255
 INTERNET = 1
@@ -23,8 +24,11 @@ RECURSION_AVAILABLE = 0x0080
 NO_SUCH_NAME = 3
 NOT_IMPLEMENTED = 4
 
+Table = Mapping[str, IPv6Address | IPv4Address]
+"""By name, each of which has one address."""
 
-def answer(question: bytes, table: Mapping[str, IPv6Address]) -> bytes | None:
+
+def answer(question: bytes, table: Table) -> bytes | None:
     """The reply to a DNS query, or None when the bytes are not a query with one question."""
     if not HEADER.size <= len(question) <= MAX_QUESTION:
         return None
@@ -45,10 +49,11 @@ def answer(question: bytes, table: Mapping[str, IPv6Address]) -> bytes | None:
     address = table.get(name)
     if address is None and not any(known.endswith("." + name) for known in table):
         return HEADER.pack(identity, reply | NO_SUCH_NAME, 1, 0, 0, 0) + asked
-    if address is None or family != INTERNET or kind not in (AAAA, ANY):
+    has = A if isinstance(address, IPv4Address) else AAAA
+    if address is None or family != INTERNET or kind not in (has, ANY):
         return HEADER.pack(identity, reply, 1, 0, 0, 0) + asked
     pointer = 0xC000 | HEADER.size  # the name in the question (RFC 1035 section 4.1.4)
-    record = struct.pack("!HHHIH", pointer, AAAA, INTERNET, TTL, 16) + address.packed
+    record = struct.pack("!HHHIH", pointer, has, INTERNET, TTL, len(address.packed)) + address.packed
     return HEADER.pack(identity, reply, 1, 1, 0, 0) + asked + record
 
 

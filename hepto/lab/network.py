@@ -15,7 +15,18 @@ from pathlib import Path
 from pyroute2 import IPRoute
 
 from hepto.errors import UserError
-from hepto.lab.spec import BRIDGE, LINKS, OUTSIDE, OUTSIDE_NETWORK, OUTSIDE_ROUTER, ROUTER_LINK_LOCAL, UPLINK, Link
+from hepto.lab.spec import (
+    BRIDGE,
+    LINKS,
+    NAT64,
+    OUTSIDE,
+    OUTSIDE_NETWORK,
+    OUTSIDE_ROUTER,
+    ROUTER_LINK_LOCAL,
+    TRANSLATED,
+    UPLINK,
+    Link,
+)
 
 MTU = 1500
 INTERFACE_NAME_LIMIT = 15
@@ -41,6 +52,7 @@ def make() -> None:
         _sysctl(UPLINK, "accept_dad", "0")
         links.link("set", index=uplink, state="up")
         address(links, uplink, str(OUTSIDE_ROUTER), OUTSIDE_NETWORK.prefixlen)
+        links.route("add", dst=str(NAT64), gateway=str(OUTSIDE), oif=uplink)
         _sysctl("all", "forwarding", "1")
 
 
@@ -62,6 +74,13 @@ def renumber(bridge: str, old: IPv6Address, new: IPv6Address) -> None:
         links.addr("del", index=index, address=str(old), prefixlen=64)
 
 
+def limit(mtu: int) -> None:
+    """Let the router pass on no packet to a link that is longer than that; it tells the sender (Packet Too Big)."""
+    with IPRoute() as links:
+        for link in LINKS:
+            links.link("set", index=links.link_lookup(ifname=link.bridge)[0], mtu=mtu)
+
+
 def give_uplink(pid: int) -> None:
     """Hand the far end of the uplink to the namespace of process `pid`."""
     with IPRoute() as links:
@@ -76,6 +95,7 @@ def join_outside() -> None:
         _sysctl("outside0", "accept_dad", "0")
         links.link("set", index=link, state="up")
         address(links, link, str(OUTSIDE), OUTSIDE_NETWORK.prefixlen)
+        address(links, link, str(TRANSLATED), 128)
         links.route("add", dst="default", gateway=str(OUTSIDE_ROUTER), oif=link)
 
 

@@ -20,8 +20,9 @@ WORKER_MEMORY = 1024
 LIGHT_MEMORY = 512
 """MiB of a node without Kubernetes."""
 CPUS = 2
-CPUS_OF_MANY = 1
-"""Emulated processors share those of this machine: more of them make several nodes slower, not faster."""
+CPUS_OF_JOINER = 1
+"""Emulated processors share those of this machine: more of them make several nodes slower, not faster. All nodes wait
+for the first, which has two."""
 FOR_ONE = re.compile(r"([^=:.]+):(.+)", re.DOTALL)
 """NODE:WORD, a word of the command line of one node only."""
 
@@ -44,6 +45,8 @@ class Wish:
     disk: int = 8192
     disk_from: str = ""
     """Of the first node: a data disk is that of one node."""
+    watchdog: bool = False
+    """See spec.Node."""
     options: tuple[str, ...] = ()
     """Further words of the kernel command line; NODE:WORD for one node only."""
     advertise: bool = True
@@ -130,10 +133,11 @@ def _check_names_in(given: tuple[str, ...], known: tuple[str, ...]) -> None:
 
 def _node(wish: Wish, name: str, options: tuple[str, ...], credentials: tuple[tuple[str, str], ...]) -> Node:
     first = name == wish.node
-    node = Node(name, options, credentials, disk=wish.disk, disk_from=wish.disk_from if first else "")
+    disk_from = wish.disk_from if first else ""
+    node = Node(name, options, credentials, disk=wish.disk, disk_from=disk_from, watchdog=wish.watchdog)
     usual = LIGHT_MEMORY if not node.kubernetes else MEMORY if first else WORKER_MEMORY
     memory = usual if wish.memory is None else wish.memory
-    return replace(node, memory=memory, cpus=wish.cpus or (CPUS if wish.nodes == 1 else CPUS_OF_MANY))
+    return replace(node, memory=memory, cpus=wish.cpus or (CPUS if first else CPUS_OF_JOINER))
 
 
 def merge(ours: dict[str, str], given: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,8 +4,12 @@ The console, the machine protocol and the lab channel are descriptors (one end o
 exists, nobody else can connect, and there is nothing to wait for. A secret is only ever the *name* of a file here.
 """
 
+import errno
+import itertools
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 from uuid import UUID
 
 from hepto.lab.spec import Emulator
@@ -16,8 +20,12 @@ CHANNEL_PORT = "hepto.lab"
 """The port's name inside the guest (init.contract.paths.LAB_PORT)."""
 NETWORK = "net0"
 """QEMU's name of the network interface's cable."""
+DATA, BELOW_DATA, BROKEN = "data", "data-below", "data-broken"
+"""QEMU's names of the data disk, of what it lies on, and of what is put between them while it is broken."""
 ROOT_SERIAL = "hepto-root"
 DATA_SERIAL = "lab-data"
+Block = dict[str, Any]
+"""A node of QEMU's block layer, or the arguments of a command, as qapi/block-core.json has them."""
 COMMAND_LINE_LIMIT = 2047
 """x86 cuts off what is longer without a word (COMMAND_LINE_SIZE in arch/x86/include/asm/setup.h)."""
 
@@ -38,6 +46,11 @@ class Machine:
     console_log: Path
     oem_strings: tuple[Path, ...] = ()
     data: Path | None = None
+    writes: Path | None = None
+    """Where the writes and flushes of the data disk are logged."""
+    watchdog: bool = False
+    clock: str = ""
+    """Where its real-time clock begins, UTC; "": at the time of now."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +80,11 @@ def argv(emulator: Emulator, machine: Machine, given: Descriptors) -> tuple[str,
         *("-nodefaults", "-no-user-config", "-display", "none"),
         *("-machine", "q35,vmport=off", *_processor(emulator, machine.cpus)),
         *("-m", str(machine.memory), "-uuid", str(machine.uuid)),
+        *(("-rtc", f"base={machine.clock}") if machine.clock else ()),
         *("-kernel", str(machine.kernel), "-initrd", str(machine.initrd), "-append", machine.command_line),
-        *_disk("root", machine.root, ROOT_SERIAL, read_only=True),
-        *(_disk("data", machine.data, DATA_SERIAL, read_only=False) if machine.data is not None else ()),
+        *("-blockdev", f"raw,node-name=root,read-only=on,file.driver=file,file.filename={_escape(machine.root)}"),
+        *_device("root", ROOT_SERIAL),
+        *(_data(machine.data, machine.writes) if machine.data is not None else ()),
         *("-netdev", f"tap,id={NETWORK},fd={given.tap}"),
         *("-device", f"virtio-net-pci,netdev={NETWORK},mac={machine.hardware_address.hex(':')},romfile="),
         *("-object", "rng-builtin,id=rng0", "-device", "virtio-rng-pci,rng=rng0"),
@@ -79,6 +94,8 @@ def argv(emulator: Emulator, machine: Machine, given: Descriptors) -> tuple[str,
         *("-chardev", f"socket,id=channel,fd={given.channel}", "-device", "virtio-serial-pci"),
         *("-device", f"virtserialport,chardev=channel,id={CHANNEL_DEVICE},name={CHANNEL_PORT}"),
     ]
+    if machine.watchdog:
+        words += ["-device", "i6300esb", "-action", "watchdog=reset"]
     for path in machine.oem_strings:
         words += ["-smbios", f"type=11,path={_escape(path)}"]
     return tuple(words)
@@ -97,6 +114,17 @@ def probe_argv(emulator: Emulator, kernel: Path) -> tuple[str, ...]:
     )
 
 
+def export_argv(emulator: Emulator, nodes: tuple[Block, ...], monitor: int) -> tuple[str, ...]:
+    """QEMU without any machine, for its block layer; `monitor` is the descriptor of the machine protocol."""
+    blocks = (("-blockdev", json.dumps(node)) for node in nodes)
+    return (
+        *emulator.argv,
+        *("-machine", "none", "-nodefaults", "-no-user-config", "-display", "none", "-S"),
+        *itertools.chain.from_iterable(blocks),
+        *("-chardev", f"socket,id=qmp,fd={monitor}", "-mon", "chardev=qmp,mode=control"),
+    )
+
+
 def _processor(emulator: Emulator, cpus: int) -> tuple[str, ...]:
     if emulator.accelerator != "tcg":
         return ("-accel", emulator.accelerator, "-cpu", "host", "-smp", str(cpus))
@@ -106,13 +134,46 @@ def _processor(emulator: Emulator, cpus: int) -> tuple[str, ...]:
     return ("-accel", "tcg", "-cpu", "max,cx16=off", "-smp", "1")
 
 
-def _disk(name: str, path: Path, serial: str, *, read_only: bool) -> tuple[str, ...]:
-    # Flushes are ignored: QEMU's death loses nothing that the guest wrote, only the host's own power cut would.
-    options = "read-only=on" if read_only else "discard=unmap,detect-zeroes=unmap,cache.no-flush=on"
-    return (
-        *("-blockdev", f"raw,node-name={name},{options},file.driver=file,file.filename={_escape(path)}"),
-        *("-device", f"virtio-blk-pci,drive={name},serial={serial}"),
+# Flushes are ignored: QEMU's death loses nothing that the guest wrote, only the host's own power cut would.
+_CARELESS: Final = {"discard": "unmap", "detect-zeroes": "unmap", "cache": {"no-flush": True}}
+
+
+def data_nodes(path: Path, writes: Path | None = None) -> tuple[Block, ...]:
+    """QEMU's block nodes of the data disk in the order of making them; the last is what the guest's device uses.
+
+    There are always two, so that another can be put between them (`broken`). With `writes` what passes is logged.
+    """
+    if writes is None:
+        below: Block = {"driver": "file", "node-name": BELOW_DATA, "filename": str(path), "discard": "unmap"}
+        return below, {"driver": "raw", "node-name": DATA, "file": BELOW_DATA, **_CARELESS}
+    image = {"driver": "raw", "node-name": "data-image", "file": {"driver": "file", "filename": str(path)}, **_CARELESS}
+    log = {"driver": "file", "filename": str(writes), "cache": {"no-flush": True}}
+    return (  # flushes have to come as far as the log
+        image,
+        {"driver": "blklogwrites", "node-name": BELOW_DATA, "file": "data-image", "log": log},
+        {"driver": "raw", "node-name": DATA, "file": BELOW_DATA},
     )
+
+
+def broken(data: Block) -> tuple[tuple[str, Block], ...]:
+    """Commands of the machine protocol after which the disk neither reads nor writes. `data`: the last of its nodes."""
+    errors = [{"event": "none", "iotype": kind, "errno": errno.EIO} for kind in ("read", "write", "write-zeroes")]
+    between = {"driver": "blkdebug", "node-name": BROKEN, "image": BELOW_DATA, "inject-error": errors}
+    return ("blockdev-add", between), ("blockdev-reopen", {"options": [{**data, "file": BROKEN}]})
+
+
+def mended(data: Block) -> tuple[tuple[str, Block], ...]:
+    """The reverse."""
+    return ("blockdev-reopen", {"options": [data]}), ("blockdev-del", {"node-name": BROKEN})
+
+
+def _data(path: Path, writes: Path | None) -> tuple[str, ...]:
+    nodes = (("-blockdev", json.dumps(node)) for node in data_nodes(path, writes))
+    return (*itertools.chain.from_iterable(nodes), *_device(DATA, DATA_SERIAL))
+
+
+def _device(node: str, serial: str) -> tuple[str, ...]:
+    return ("-device", f"virtio-blk-pci,drive={node},serial={serial}")
 
 
 def _escape(path: Path) -> str:

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Mapping
 from ipaddress import IPv6Address, IPv6Network
 
 from hepto.lab import names, network
@@ -15,12 +14,13 @@ from hepto.lab.advertise import (
     HOP_LIMIT,
     ROUTER_SOLICITATION,
     Advertisement,
+    Nat64,
     Prefix,
     Resolvers,
     SearchDomains,
 )
 from hepto.lab.network import MTU
-from hepto.lab.spec import BRIDGE, DOMAIN, ROUTER_LINK_LOCAL, Link
+from hepto.lab.spec import BRIDGE, DOMAIN, NAT64, ROUTER_LINK_LOCAL, Link
 
 ALL_NODES = "ff02::1"
 ALL_ROUTERS = "ff02::2"
@@ -31,7 +31,10 @@ DNS_PORT = 53
 
 
 def advertisement(
-    hardware_address: bytes, prefix: IPv6Network, withdrawn: tuple[IPv6Network, ...] = ()
+    hardware_address: bytes,
+    prefix: IPv6Network,
+    withdrawn: tuple[IPv6Network, ...] = (),
+    nat64: tuple[Nat64, ...] = (),
 ) -> Advertisement:
     """What the router of a link says.
 
@@ -47,6 +50,7 @@ def advertisement(
             *(Resolvers((first(old),), lifetime=0) for old in withdrawn),
         ),
         search_domains=(SearchDomains((DOMAIN,)),),
+        nat64=nat64,
     )
 
 
@@ -58,11 +62,12 @@ def first(prefix: IPv6Network) -> IPv6Address:
 class LinkRouter:
     """The router on one link whose bridge is up. `table` is what its DNS server knows; it may change."""
 
-    def __init__(self, link: Link, table: Mapping[str, IPv6Address], *, advertises: bool = True) -> None:
+    def __init__(self, link: Link, table: names.Table, *, advertises: bool = True) -> None:
         self.link = link
         self.prefix = link.network
         self._table = table
         self._withdrawn: tuple[IPv6Network, ...] = ()
+        self._nat64: tuple[Nat64, ...] = ()
         self._raw = advertising_socket(link.bridge) if advertises else None
         self._names: asyncio.DatagramTransport | None = None
 
@@ -80,7 +85,7 @@ class LinkRouter:
         """Send an advertisement."""
         if self._raw is None:
             return
-        message = advertisement(self.link.hardware_address, self.prefix, self._withdrawn).encode()
+        message = advertisement(self.link.hardware_address, self.prefix, self._withdrawn, self._nat64).encode()
         with contextlib.suppress(OSError):  # no port has carrier yet
             self._raw.sendto(message, (ALL_NODES, 0, 0, socket.if_nametoindex(self.link.bridge)))
 
@@ -98,6 +103,11 @@ class LinkRouter:
         self._withdrawn = tuple(old for old in (*self._withdrawn, self.prefix) if old != prefix)
         self.prefix = prefix
         await self.serve_names()
+        self.announce()
+
+    def translate(self, *, on: bool) -> None:
+        """Advertise a translator to IPv4, or that it is gone."""
+        self._nat64 = (Nat64(NAT64),) if on else (Nat64(NAT64, lifetime=0),)
         self.announce()
 
 
@@ -123,7 +133,7 @@ def advertising_socket(link: str = BRIDGE, source: IPv6Address = ROUTER_LINK_LOC
 class Resolver(asyncio.DatagramProtocol):
     """The DNS server's datagrams."""
 
-    def __init__(self, table: Mapping[str, IPv6Address]) -> None:
+    def __init__(self, table: names.Table) -> None:
         self._table = table
         self._transport: asyncio.DatagramTransport | None = None
 
@@ -139,7 +149,7 @@ class Resolver(asyncio.DatagramProtocol):
             self._transport.sendto(reply, source)
 
 
-async def serve_names(table: Mapping[str, IPv6Address], address: IPv6Address) -> asyncio.DatagramTransport:
+async def serve_names(table: names.Table, address: IPv6Address) -> asyncio.DatagramTransport:
     """Start the DNS server."""
     transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
         lambda: Resolver(table), local_addr=(str(address), DNS_PORT), family=socket.AF_INET6

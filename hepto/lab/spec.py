@@ -9,7 +9,7 @@ import json
 import re
 import uuid
 from dataclasses import asdict, dataclass, field
-from ipaddress import IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,15 @@ OUTSIDE_NETWORK = IPv6Network("2001:db8:2::/64")
 OUTSIDE_ROUTER = IPv6Address("2001:db8:2::1")
 OUTSIDE = IPv6Address("2001:db8:2::2")
 DOMAIN = "lab.internal"
+ONLY_IPV4 = f"ipv4-only.{DOMAIN}"
+"""A name without an IPv6 address, as many registries have none. With NAT64 it leads to the host behind the router."""
+IPV4 = IPv4Address("192.0.2.1")
+NAT64 = IPv6Network("64:ff9b::/96")
+"""The prefix that everybody may use (RFC 6052 section 2.1)."""
+TRANSLATED = NAT64[int(IPV4)]
 UPLINK = "up0"
+LEAST_MTU = 1280
+"""Of a link with IPv6 (RFC 8200 section 5)."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,12 @@ class Node:
     """MiB of the (sparse) data disk; 0 for none."""
     disk_from: str = ""
     """A file whose content the data disk begins with."""
+    record: str = ""
+    """A file for the log of all that is written to the data disk since its machine was switched on, and of its flushes
+    (Linux' dm-log-writes). Not a thing of `hepto lab up`: power cuts are made of it (bench/powercut.py)."""
+    watchdog: bool = False
+    """There is a hardware watchdog, which resets the machine. Not a thing of `hepto lab up`: where the host is so busy
+    that the machine stands still, it would bite those who have done nothing."""
     on: bool = True
     """False: the machine is there and switched off."""
 

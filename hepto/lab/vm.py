@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hepto.errors import PeerError, UserError
-from hepto.lab import channel, qemu, qmp
+from hepto.lab import channel, qemu, qmp, sparse
 from hepto.lab.channel import Frame
 from hepto.lab.spec import Lab, Node, NodeFiles
 
@@ -53,6 +53,9 @@ class VirtualMachine:
         self.generation = 0
         """How often the machine was replaced by another one of the same name."""
         self.link_up = True
+        self.is_disk_broken = False
+        self.clock = ""
+        """What its clock says when it is switched on (UTC, as in 1970-01-01T00:00:00); "": the time of now."""
         self._lab = lab
         self._files = files
         self._tap = tap
@@ -98,7 +101,7 @@ class VirtualMachine:
             return
         with self._files.data.open("xb") as disk:
             if content is not None:
-                _copy_sparse(content, disk.fileno())
+                sparse.copy(content, disk.fileno())
             disk.truncate(max(self.node.disk * 1024 * 1024, disk.seek(0, os.SEEK_END)))
 
     async def switch_on(self) -> None:
@@ -106,6 +109,8 @@ class VirtualMachine:
         if self._running is not None:
             return
         near, far = zip(*(socket.socketpair() for _ in range(3)), strict=True)
+        if writes := self._writes():
+            writes.write_bytes(b"")  # QEMU makes none, and a log begins with the machine
         given = qemu.Descriptors(self._tap, *(end.fileno() for end in far))
         command = qemu.argv(self._lab.emulator, self._machine(), given)
         with self._files.errors.open("ab") as errors:
@@ -155,6 +160,19 @@ class VirtualMachine:
         if self._running is not None:
             self._running.monitor.write(qmp.command("set_link", next(self._numbers), name=qemu.NETWORK, up=up))
 
+    def break_disk(self, *, broken: bool) -> None:
+        """Let the data disk neither read nor write, or be as before; it stays so when the machine is off."""
+        if broken != self.is_disk_broken:
+            self.is_disk_broken = broken
+            self._change_disk()
+
+    def _change_disk(self) -> None:
+        if self._running is None:
+            return
+        *_, data = qemu.data_nodes(self._files.data, self._writes())
+        for name, arguments in (qemu.broken if self.is_disk_broken else qemu.mended)(data):
+            self._running.monitor.write(qmp.command(name, next(self._numbers), **arguments))
+
     def type(self, data: bytes) -> None:
         """Keys for the serial console."""
         if self._running is not None:
@@ -203,7 +221,13 @@ class VirtualMachine:
             console_log=self._files.console,
             oem_strings=tuple(self._files.credential(name) for name, _ in self.node.credentials),
             data=self._files.data if self.node.disk else None,
+            writes=self._writes(),
+            watchdog=self.node.watchdog,
+            clock=self.clock,
         )
+
+    def _writes(self) -> Path | None:
+        return Path(self.node.record) if self.node.record else None
 
     async def _pump(self, reader: asyncio.StreamReader, take: Callable[[bytes], None]) -> None:
         with suppress(ConnectionError):
@@ -226,6 +250,8 @@ class VirtualMachine:
                 self._running.monitor.write(qmp.command("qmp_capabilities", 0))
                 if not self.link_up:
                     self.set_link(up=False)
+                if self.is_disk_broken:
+                    self._change_disk()
             case qmp.Reply(error=error) if error:
                 print(f"{self.node.name}: QEMU refuses: {error}", flush=True)
             case qmp.Reply():
@@ -301,23 +327,6 @@ def _last_line(path: Path) -> str:
         if lines:
             return lines[-1]
     return "it said nothing"
-
-
-def _copy_sparse(source: Path, target: int) -> None:
-    """Copy what is not a hole."""
-    with source.open("rb") as file:
-        end = file.seek(0, os.SEEK_END)
-        at = 0
-        while at < end:
-            try:
-                at = os.lseek(file.fileno(), at, os.SEEK_DATA)
-            except OSError:  # ENXIO: only holes follow
-                break
-            until = os.lseek(file.fileno(), at, os.SEEK_HOLE)
-            os.lseek(target, at, os.SEEK_SET)
-            while at < until:
-                at += os.sendfile(target, file.fileno(), at, until - at)
-        os.ftruncate(target, end)
 
 
 __all__ = ["PeerError", "Power", "Sink", "VirtualMachine"]

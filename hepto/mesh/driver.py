@@ -14,8 +14,6 @@ from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-
 from hepto.edge import files, route, wireguard
 from hepto.edge.echo import Echo
 from hepto.edge.pump import Pump, pause
@@ -26,9 +24,7 @@ from hepto.mesh.machine import MeshMachine
 from hepto.mesh.model import (
     Cut,
     Echoed,
-    Endpoint,
     Kernel,
-    KernelPeer,
     Look,
     Own,
     Peer,
@@ -43,6 +39,7 @@ from hepto.mesh.model import (
     View,
 )
 from hepto.mesh.plan import INTERFACE, Mesh
+from hepto.wireguard import Endpoint, public_key
 from init.contract import durable
 
 KEY_BYTES = 32
@@ -69,7 +66,7 @@ def has_key(data: str) -> bool:
 
 def _make_key(data: str) -> bytes:
     path = _key_path(data)
-    files.make_directory(path.rpartition("/")[0])
+    durable.make_directory(path.rpartition("/")[0], exact=True)
     key = clamp(secrets.token_bytes(KEY_BYTES))
     durable.write(path, key)
     return key
@@ -82,11 +79,6 @@ def _key_path(data: str) -> str:
 def clamp(key: bytes) -> bytes:
     """A random number as an X25519 private key (RFC 7748 section 5)."""
     return bytes((key[0] & 248, *key[1:31], key[31] & 127 | 64))
-
-
-def public_key(key: bytes) -> bytes:
-    """The public half of a private key, both 32 bytes."""
-    return X25519PrivateKey.from_private_bytes(key).public_key().public_bytes_raw()
 
 
 class MeshDriver:
@@ -286,7 +278,7 @@ class MeshDriver:
             self._remake()
             return
         self._handshake = max((peer.handshake for peer in found.peers if peer.handshake), default=None)
-        self._feed(Kernel(tuple(map(_translate, found.peers)), time.time()))
+        self._feed(Kernel(found.peers, time.time()))
 
     def _probe(self, order: Probe) -> None:
         try:
@@ -340,12 +332,6 @@ class MeshDriver:
 def _change(order: SetPeer | RemovePeer) -> wireguard.PeerChange:
     if isinstance(order, RemovePeer):
         return wireguard.PeerChange(order.public_key, remove=True)
-    endpoint = wireguard.Endpoint(*order.endpoint) if order.endpoint is not None else None
     return wireguard.PeerChange(
-        order.public_key, new=order.new, endpoint=endpoint, allowed=order.allowed, keepalive=order.keepalive
+        order.public_key, new=order.new, endpoint=order.endpoint, allowed=order.allowed, keepalive=order.keepalive
     )
-
-
-def _translate(peer: wireguard.Peer) -> KernelPeer:
-    endpoint = Endpoint(*peer.endpoint) if peer.endpoint is not None else None
-    return KernelPeer(peer.public_key, endpoint, peer.allowed, peer.keepalive, peer.handshake, peer.received, peer.sent)

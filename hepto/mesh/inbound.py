@@ -8,7 +8,7 @@ to a new peer for a moment before it calls.
 
 from collections.abc import Mapping
 
-from hepto.mesh.model import KernelPeer
+from hepto.wireguard import KernelPeer
 
 SILENCE = 330.0
 """Seconds. RFC 6092 recommends that a port stays open for five minutes after the last packet."""

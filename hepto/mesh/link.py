@@ -12,7 +12,8 @@ does not answer there, another is tried. (When both ends are renumbered at once,
 
 from dataclasses import dataclass
 
-from hepto.mesh.model import Endpoint, KernelPeer, State
+from hepto.mesh.model import State
+from hepto.wireguard import Endpoint, KernelPeer
 
 SESSION_SECONDS = 180.0
 """Nobody accepts packets of an older handshake (the WireGuard paper, section 6.1: REJECT_AFTER_TIME)."""

@@ -14,9 +14,7 @@ from hepto.mesh.inbound import LISTEN, Inbound
 from hepto.mesh.link import TRY_SECONDS, Link
 from hepto.mesh.model import (
     Echoed,
-    Endpoint,
     Kernel,
-    KernelPeer,
     Look,
     Own,
     Peer,
@@ -34,6 +32,7 @@ from hepto.mesh.model import (
 from hepto.mesh.mtu import Prober
 from hepto.mesh.plan import RouteTable, change, route_changes, superseded
 from hepto.mesh.roster import Roster, admit, is_endpoint
+from hepto.wireguard import Endpoint, KernelPeer
 
 KEEPALIVE = 25
 """Seconds. A home router's firewall translates nothing in IPv6 and forgets who may come in all the same; half a minute

@@ -3,19 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network
-from typing import NamedTuple
 
 from hepto.machine import Effect, Event
-
-
-class Endpoint(NamedTuple):
-    """Where a peer's WireGuard listens on the underlay."""
-
-    address: IPv6Address
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.address}]:{self.port}"
+from hepto.wireguard import Endpoint, KernelPeer
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +36,6 @@ class Own:
     address: IPv6Address
     prefix: IPv6Network
     """The cluster's /48."""
-
-
-@dataclass(frozen=True, slots=True)
-class KernelPeer:
-    """A peer as the kernel has it."""
-
-    public_key: bytes
-    endpoint: Endpoint | None = None
-    allowed: tuple[IPv6Network, ...] = ()
-    keepalive: int = 0
-    handshake: float = 0.0
-    """Unix seconds of the last that was completed, 0 for never."""
-    received: int = 0
-    sent: int = 0
 
 
 # --- events

@@ -9,7 +9,10 @@ packets to pieces; then the answer has come in pieces, and what the kernel knows
             ^   -> not answered: again, twice, then a smaller size
             +------+
 
-A result is tried again after an hour, a silence after five minutes, another endpoint at once.
+A size that failed before anything had passed may have met a silence: it is tried again before it counts as too large.
+
+A result is tried again after an hour, another endpoint at once, a silence soon and ever more slowly: after a move the
+other side may need a while to find us.
 
 WireGuard fills packets up to 16 bytes, but not beyond the MTU of the route. Sizes in between are multiples of 16, and
 a route that has a lower MTU already is tested with those only, lest the filling be measured.
@@ -22,7 +25,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv6Address
 
-from hepto.mesh.model import Cut, Echoed, Endpoint, Probe
+from hepto.mesh.model import Cut, Echoed, Probe
+from hepto.wireguard import Endpoint
 
 OVERHEAD = 80
 """Outer IPv6 header 40, UDP 8, WireGuard's header 16 and tag 16."""
@@ -34,7 +38,8 @@ SMALL = 128
 PATIENCE = (1.0, 2.0, 3.0)
 """Seconds for the answer to each try."""
 AGAIN = 3600.0
-AGAIN_AFTER_SILENCE = 300.0
+AGAIN_AFTER_SILENCE = 20.0
+LONGEST_SILENCE = 300.0
 AGAIN_IN_FRAGMENTS = 86_400.0
 """Where we cut, all sizes pass: to measure again is to leave that off, and to lose what is large for some seconds."""
 MOST_AT_ONCE = 32
@@ -65,8 +70,12 @@ class _Path:
     """What is being tried, 0 when nothing is."""
     tries: int = 0
     sequence: int = 0
+    silences: int = 0
+    """In a row."""
     passed: int = 0
     failed: int = 1 << 16
+    doubted: bool = False
+    """`failed` did so before anything had passed."""
 
 
 class Prober:
@@ -158,16 +167,19 @@ class Prober:
             return None
         size = path.size
         self._stop(path)
+        path.silences = 0
         if size > SMALL and answer.path and answer.path - OVERHEAD < min(size, self._ceiling):
             self._end(key, path, max(LEAST, answer.path - OVERHEAD), now, fragments=answer.path < LEAST + OVERHEAD)
+        elif size == SMALL and path.doubted:
+            path.passed = SMALL
+            self._send(key, path, LEAST, now)
         elif size == SMALL:
             if path.endpoint is not None:
                 path.cut = path.endpoint.address
                 self._orders.append(Cut(path.cut, LEAST))
             self._end(key, path, LEAST, now, fragments=True)
         else:
-            path.passed = size
-            self._go_on(key, path, now)
+            self._pass(key, path, size, now)
         return key
 
     def tick(self, now: float) -> tuple[bytes, ...]:
@@ -221,6 +233,15 @@ class Prober:
         self._at(key, path, now + PATIENCE[path.tries])
         path.tries += 1
 
+    def _pass(self, key: bytes, path: _Path, size: int, now: float) -> None:
+        if size == path.failed == LEAST:  # all that failed before may have met the same silence
+            self._begin(key, path, now)
+            return
+        path.passed = size
+        if size == path.failed:
+            path.failed = 1 << 16
+        self._go_on(key, path, now)
+
     def _miss(self, key: bytes, path: _Path, now: float) -> None:
         if path.tries < len(PATIENCE):
             self._send(key, path, path.size, now)
@@ -229,9 +250,10 @@ class Prober:
         self._stop(path)
         if size == SMALL:
             path.finding = Finding.SILENT if path.mtu is None else path.finding
-            self._at(key, path, now + self._later(AGAIN_AFTER_SILENCE))
+            self._at(key, path, now + self._later(min(AGAIN_AFTER_SILENCE * 2**path.silences, LONGEST_SILENCE)))
+            path.silences = min(path.silences + 1, 8)
             return
-        path.failed = size
+        path.failed, path.doubted = size, not path.passed
         self._go_on(key, path, now)
 
     def _go_on(self, key: bytes, path: _Path, now: float) -> None:
@@ -247,6 +269,8 @@ class Prober:
             between = max((path.passed + path.failed) // 2 // STEP, path.passed // STEP + 1) * STEP
             if between < path.failed:
                 self._send(key, path, between, now)
+            elif path.doubted:
+                self._send(key, path, path.failed, now)
             else:
                 self._end(key, path, path.passed, now)
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network
 
 from hepto.address import AddressPlan
-from hepto.mesh.model import Endpoint, KernelPeer, Peer, RemovePeer, RemoveRoute, SetPeer, SetRoute
+from hepto.mesh.model import Peer, RemovePeer, RemoveRoute, SetPeer, SetRoute
 from hepto.mesh.mtu import LEAST, OVERHEAD
 from hepto.mesh.roster import Roster
+from hepto.wireguard import Endpoint, KernelPeer
 
 INTERFACE = "wg0"
 USUAL_MTU = 1500

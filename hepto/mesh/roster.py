@@ -11,7 +11,8 @@ from enum import StrEnum
 from ipaddress import IPv6Address, IPv6Network
 from typing import NamedTuple
 
-from hepto.mesh.model import Endpoint, Own, Peer
+from hepto.mesh.model import Own, Peer
+from hepto.wireguard import Endpoint
 
 
 class Refusal(StrEnum):

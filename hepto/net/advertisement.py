@@ -27,7 +27,7 @@ _PREF64_LENGTHS = (96, 64, 56, 48, 40, 32)
 
 
 class Preference(Enum):
-    """RFC 4191 section 2.1."""
+    """RFC 4191 section 2.1, in rising order."""
 
     LOW = "low"
     MEDIUM = "medium"

@@ -23,16 +23,19 @@ from hepto.net.advertisement import ROUTER_ADVERTISEMENT, parse
 from hepto.net.machine import NetworkMachine
 from hepto.net.model import (
     Address,
+    Again,
     Close,
     Interface,
     Observed,
     Open,
     Received,
+    RemoveGateway,
     SetAddress,
     SetGateway,
     Settings,
     Solicit,
     View,
+    Withdraw,
 )
 
 ICMP6_FILTER = 1  # include/uapi/linux/icmpv6.h
@@ -189,6 +192,16 @@ class NetworkDriver:
                     route.add_address(self._kernel, index, interface, detect=True)
                 case SetGateway(index, gateway):
                     route.add_route(self._kernel, route.Route(IPv6Network("::/0"), index, gateway))
+                case Withdraw(index, interface):
+                    route.remove_address(self._kernel, index, interface)
+                    on_link = route.Route(interface.network, index, metric=route.ON_LINK_METRIC)
+                    route.remove_route(self._kernel, on_link, made_by=route.RTPROT_ANY)
+                case Again(index, _, interface):
+                    route.remove_address(self._kernel, index, interface)
+                    _send_solicitation(index)
+                case RemoveGateway(index, gateway):
+                    default = route.Route(IPv6Network("::/0"), index, gateway)
+                    route.remove_route(self._kernel, default, made_by=route.RTPROT_ANY)
                 case Note():
                     self._log.note(effect)
                 case _:
@@ -220,8 +233,9 @@ def _translate(
         kind=link.kind,
         up=link.up,
         carrier=link.carrier,
+        connections=link.connections,
         mtu=mtu,
-        addresses=tuple(Address(item.interface, item.tentative, item.failed) for item in addresses),
+        addresses=tuple(Address(item.interface, item.tentative, item.failed, item.dynamic) for item in addresses),
         gateways=tuple(item.gateway for item in routes if item.gateway is not None),
     )
 

@@ -9,13 +9,13 @@ exists, whatever its carrier does: pods' traffic and the firewall depend on it.
 """
 
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from ipaddress import IPv6Address, IPv6Network
-from typing import TypeVar
 
 from hepto.machine import Effect, Event, Level, Note
-from hepto.net.advertisement import INFINITE, Advertisement
+from hepto.net.advertisement import Advertisement
+from hepto.net.attachment import Attachment
+from hepto.net.duplicates import Duplicates
+from hepto.net.ear import Ear
 from hepto.net.model import (
     PUBLIC_RESOLVERS,
     Close,
@@ -24,6 +24,7 @@ from hepto.net.model import (
     Observed,
     Open,
     Received,
+    RemoveGateway,
     SetAddress,
     SetGateway,
     Settings,
@@ -36,70 +37,15 @@ FIRST_INTERVAL = 4.0
 """Seconds to the second solicitation (RFC 7559: IRT, RFC 4861: RTR_SOLICITATION_INTERVAL)."""
 LONGEST_INTERVAL = 120.0
 """RFC 7559's MRT is an hour. A router that was plugged in late should not be waited for so long; a packet is cheap."""
-MAX_ROUTERS = 8
 MAX_RESOLVERS = 3
 """What glibc reads of resolv.conf (MAXNS), and the number that RFC 8106 section 5.3.1 suggests."""
 MAX_SEARCH = 6
-MAX_LEARNED = 32
-
-T = TypeVar("T", IPv6Address, str, IPv6Network)
-
-
-class _Learned(dict[T, float]):
-    """Things with the time at which they end, in the order they were first heard of."""
-
-    def learn(self, item: T, lifetime: int, now: float) -> None:
-        if lifetime == 0:
-            self.pop(item, None)
-        elif item in self or len(self) < MAX_LEARNED:
-            self[item] = float("inf") if lifetime == INFINITE else now + lifetime
-
-    def expire(self, now: float) -> None:
-        for item in [item for item, end in self.items() if end <= now]:
-            del self[item]
-
-    def ends(self) -> Iterator[float]:
-        return (end for end in self.values() if end != float("inf"))
 
 
 @dataclass(slots=True)
 class _Solicitation:
     at: float
     interval: float = 0.0
-
-
-class _Ear:
-    """What has been heard on one interface."""
-
-    def __init__(self) -> None:
-        self.routers: _Learned[IPv6Address] = _Learned()
-        self.heard: dict[IPv6Address, Advertisement] = {}
-        self.resolvers: _Learned[IPv6Address] = _Learned()
-        self.search: _Learned[str] = _Learned()
-        self.nat64: _Learned[IPv6Network] = _Learned()
-
-    def hear(self, advertisement: Advertisement, now: float) -> None:
-        router = advertisement.router
-        if router not in self.heard and len(self.heard) >= MAX_ROUTERS:
-            return
-        self.heard[router] = advertisement
-        self.routers.learn(router, advertisement.lifetime, now)
-        for resolvers in advertisement.resolvers:
-            for address in resolvers.addresses:
-                self.resolvers.learn(address, resolvers.lifetime, now)
-        for search in advertisement.search:
-            for domain in search.domains:
-                self.search.learn(domain, search.lifetime, now)
-        for prefix in advertisement.nat64:
-            self.nat64.learn(prefix.network, prefix.lifetime, now)
-
-    def expire(self, now: float) -> None:
-        for learned in (self.routers, self.resolvers, self.search, self.nat64):
-            learned.expire(now)
-
-    def ends(self) -> Iterator[float]:
-        for learned in (self.routers, self.resolvers, self.search, self.nat64):
-            yield from learned.ends()
 
 
 class NetworkMachine:
@@ -109,8 +55,10 @@ class NetworkMachine:
         self._settings = settings
         self._dice = dice
         self._interfaces: dict[int, Interface] = {}
-        self._ears: dict[int, _Ear] = {}
+        self._ears: dict[int, Ear] = {}
         self._solicitations: dict[int, _Solicitation] = {}
+        self._attachments: dict[int, Attachment] = {}
+        self._duplicates = Duplicates()
         self._opened: set[int] = set()
         self._closed: set[int] = set()
         self._chosen: int | None = None
@@ -137,6 +85,8 @@ class NetworkMachine:
     def deadline(self) -> float | None:
         """The next solicitation or the next end of something learnt."""
         instants = [solicitation.at for solicitation in self._solicitations.values()]
+        ours = (self._duplicates.deadline(), *(attachment.due for attachment in self._attachments.values()))
+        instants += [at for at in ours if at is not None]
         for ear in self._ears.values():
             instants.extend(ear.ends())
         return min(instants, default=None)
@@ -151,9 +101,11 @@ class NetworkMachine:
     def _observe(self, interfaces: tuple[Interface, ...], now: float) -> None:
         before = self._interfaces
         self._interfaces = {item.index: item for item in interfaces if self._is_candidate(item)}
+        self._duplicates.see(tuple(self._interfaces.values()), now)
         for index in before.keys() - self._interfaces.keys():
             self._ears.pop(index, None)
             self._solicitations.pop(index, None)
+            self._attachments.pop(index, None)
             self._opened.discard(index)
             self._closed.discard(index)
             if index == self._chosen:
@@ -161,8 +113,12 @@ class NetworkMachine:
         for index, item in self._interfaces.items():
             if not item.carrier or index in self._closed:
                 self._solicitations.pop(index, None)
-            elif not (index in before and before[index].carrier):
+            elif index not in before:
+                self._solicitations[index] = _Solicitation(now)
+            elif not before[index].carrier or before[index].connections != item.connections:
                 self._solicitations[index] = _Solicitation(now)  # the other end may be another network now
+                if item.gateways or any(address.dynamic for address in item.addresses):
+                    self._attachments[index] = Attachment()
 
     def _is_candidate(self, item: Interface) -> bool:
         if self._settings.iface is not None:
@@ -172,7 +128,10 @@ class NetworkMachine:
     def _receive(self, index: int, advertisement: Advertisement, now: float) -> None:
         if index not in self._interfaces or index in self._closed:
             return
-        ear = self._ears.setdefault(index, _Ear())
+        attachment = self._attachments.get(index)
+        if attachment is not None and attachment.hear(advertisement, now):
+            self._ears.pop(index, None)  # resolvers, say, of another network
+        ear = self._ears.setdefault(index, Ear())
         if advertisement.router not in ear.heard:
             fields = (
                 ("interface", self._interfaces[index].name),
@@ -190,6 +149,8 @@ class NetworkMachine:
         self._choose()
         self._open_and_close()
         self._solicit(now)
+        self._leave(now)
+        self._effects.extend(self._duplicates.due(now))
         self._configure()
         self._look(now)
 
@@ -233,6 +194,20 @@ class NetworkMachine:
             interval = min(solicitation.interval * 2 or FIRST_INTERVAL, LONGEST_INTERVAL)
             self._solicitations[index] = _Solicitation(now + interval * self._dice.uniform(0.9, 1.1), interval)
 
+    def _leave(self, now: float) -> None:
+        """Remove what is of the network before, from interfaces that were plugged in again."""
+        for index, attachment in list(self._attachments.items()):
+            if attachment.due is None or attachment.due > now:
+                continue
+            del self._attachments[index]
+            for effect in attachment.left(self._interfaces[index]):
+                if isinstance(effect, RemoveGateway) and effect.gateway == self._settings.gw:
+                    continue
+                self._effects.append(effect)
+                gone = effect.gateway if isinstance(effect, RemoveGateway) else effect.interface
+                fields = (("interface", self._interfaces[index].name), ("gone", str(gone)))
+                self._effects.append(Note(Level.INFO, "another network", fields))
+
     def _configure(self) -> None:
         if self._chosen is None:
             return
@@ -266,11 +241,11 @@ class NetworkMachine:
                 search=self._settings.search or tuple(ear.search if ear else ())[:MAX_SEARCH],
                 nat64=next(iter(ear.nat64), None) if ear else None,
                 heard=ear is not None and bool(ear.heard),
-                warnings=warnings,
+                warnings=(*warnings, *(ear.warnings(item.name) if ear else ())),
             )
         self.view = view
 
-    def _resolvers(self, ear: _Ear | None, name: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
+    def _resolvers(self, ear: Ear | None, name: str) -> tuple[tuple[str, ...] | None, tuple[str, ...]]:
         if self._settings.dns:
             return tuple(str(address) for address in self._settings.dns), ()
         if ear is not None and ear.resolvers:
@@ -306,7 +281,8 @@ class NetworkMachine:
         usable = any(address.usable for address in item.addresses)
         if failed and not usable:
             what = f"another machine has {failed[0].ip} (duplicate address detection)"
-            return Missing(Reason.ADDRESS, item.name, what, "give one of the two another hardware or IP address")
+            hint = "give one of the two another hardware or IP address; it is tried again"
+            return Missing(Reason.ADDRESS, item.name, what, hint)
         if not item.gateways:
             return _no_router(item.name)
         if not usable:
@@ -325,7 +301,7 @@ class NetworkMachine:
         return Missing(Reason.ADDRESS, item.name, what, "advertise a /64 with the autonomous flag, or give hepto.ip")
 
 
-def _mtu(item: Interface, ear: _Ear | None) -> int:
+def _mtu(item: Interface, ear: Ear | None) -> int:
     advertised = (advertisement.mtu for advertisement in ear.heard.values()) if ear else ()
     return min((mtu for mtu in (item.mtu, *advertised) if mtu), default=0)
 

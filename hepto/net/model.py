@@ -35,6 +35,8 @@ class Address:
     tentative: bool = False
     failed: bool = False
     """Duplicate address detection found another owner."""
+    dynamic: bool = False
+    """It has a lifetime: the kernel has made it from an advertisement."""
 
     @property
     def usable(self) -> bool:
@@ -51,6 +53,8 @@ class Interface:
     """`veth`, `macvlan`, …; empty for hardware."""
     up: bool = False
     carrier: bool = False
+    connections: int = 0
+    """How often its carrier has come, which is seen even when it has gone and come between two looks."""
     mtu: int = 1500
     addresses: tuple[Address, ...] = ()
     gateways: tuple[IPv6Address, ...] = ()
@@ -108,6 +112,29 @@ class SetAddress(Effect):
 
 @dataclass(frozen=True, slots=True)
 class SetGateway(Effect):
+    index: int
+    gateway: IPv6Address
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw(Effect):
+    """Remove an address of a network that the interface has left, and the route to its neighbours there."""
+
+    index: int
+    interface: IPv6Interface
+
+
+@dataclass(frozen=True, slots=True)
+class Again(Effect):
+    """Remove an address that another machine had, and ask the routers, so that it is made and tested anew."""
+
+    index: int
+    name: str
+    interface: IPv6Interface
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveGateway(Effect):
     index: int
     gateway: IPv6Address
 

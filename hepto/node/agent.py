@@ -10,41 +10,48 @@ status.py do, the drivers act, and this file carries facts from one to the other
 
 import asyncio
 import contextlib
+import json
 import signal
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from hepto.clock.model import Save
-from hepto.edge import files, netlink, route
+from hepto.edge import evidence, files, netlink, route
 from hepto.errors import UserError
 from hepto.firewall.driver import Firewall
+from hepto.kube import driver as kube
 from hepto.kube.files import KubePlan
 from hepto.kube.plan import plan as kube_plan
 from hepto.log import Log
 from hepto.net.driver import NetworkDriver
 from hepto.net.model import View
-from hepto.node import answers, desired, identity, image_pulls, status, writer
+from hepto.node import answers, course, desired, gate, identity, image_pulls, status, writer
 from hepto.node.board import Board
 from hepto.node.cluster import Cluster
 from hepto.node.control_plane import ControlPlane
 from hepto.node.desired import Identity
 from hepto.node.keeper import Keeper
 from hepto.node.machine_facts import Image, image, images_digest, memory_bytes
+from hepto.node.mender import Device, Mender
 from hepto.node.orders import NodeOrders
 from hepto.node.stream import Stream
 from hepto.node.supervisor import Supervisor
 from hepto.node.timekeeping import Timekeeper
-from init.contract import paths
+from init.contract import durable, paths
 from init.contract.status import PhaseState, Reason
 
+T = TypeVar("T")
 WANTED_PHASES = ("credentials", "data")
 REMIND_SECONDS = 60.0
 RETRY_SECONDS = 2.0
 SETTLE_SECONDS = 0.05
 """Changes of the status come in bursts; the console need not see each."""
 LOOPBACK = 1
+ETCD = "etcd"
 RESOLV_CONF = f"{paths.ETC}/resolv.conf"
 
 
@@ -55,6 +62,7 @@ class Agent:
         self._supervisor = supervisor
         self._log = Log("agent")
         self._board = Board()
+        self._board.course = _course_before() or self._board.course
         self._image = image
         self._keeper: Keeper | None = None
         self._clock: Timekeeper | None = None
@@ -77,10 +85,9 @@ class Agent:
             self._cluster.renew()
 
     def _answer(self) -> dict[str, Any]:
-        found, cluster = self._board.status, self._cluster
-        if cluster is None:
-            return status.answer(found, self._board.now())
-        return status.answer(found, self._board.now(), cluster.gossip, cluster.refused)
+        board, cluster, before = self._board, self._cluster, evidence.boot_before()
+        gossip, refused = (None, None) if cluster is None else (cluster.gossip, cluster.refused)
+        return status.answer(board.status, board.now(), gossip, refused, before, course.plain(board.course))
 
     async def _listen(self) -> None:
         stream = Stream(_boot_file)
@@ -89,9 +96,11 @@ class Agent:
                 self._board.learn(boot=stream.boot(), services=stream.services())
 
     async def _speak(self) -> None:
-        """The one line, on the console whenever it changes, and every minute while the configuration is bad."""
+        """The one line, on the console whenever it changes, and every minute while the configuration is bad; and how
+        the node comes up, for whoever draws that."""
         board = self._board
         told: tuple[object, ...] | None = None
+        written: course.Course | None = None
         while True:
             try:
                 async with asyncio.timeout(REMIND_SECONDS if board.facts.mistakes else None):
@@ -100,6 +109,9 @@ class Agent:
                 told = None
             await asyncio.sleep(SETTLE_SECONDS)
             board.news.clear()
+            if board.course != written:
+                written = board.course
+                _keep_course(written)
             if board.status.subject == told:
                 continue
             told = board.status.subject
@@ -115,7 +127,7 @@ class Agent:
         with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
             route.set_link(kernel, LOOPBACK, up=True)
         await self._phases()
-        resolution = identity.configuration()
+        resolution = await self._read(identity.configuration)
         sources = {name: str(source) for name, source in resolution.provenance.items()}
         board.learn(
             warnings=resolution.warnings, mistakes=resolution.mistakes, config=resolution.config, sources=sources
@@ -125,13 +137,15 @@ class Agent:
         if resolution.config is None:
             return  # stays up and says so; a corrected configuration comes with a reboot
         try:
-            node, remembered = identity.identify(resolution.config)
+            node, remembered = await self._read(partial(identity.identify, resolution.config))
         except UserError as error:
-            board.problem("identity", Reason.CONFIGURATION, "", error.what, error.hint)
+            board.failed("identity", error, Reason.CONFIGURATION)
             return
         board.learn(node=node.node, address=node.address, directory=node.directory)
-        keeper = self._keeper = Keeper(node.directory, replace(remembered, machine_id=node.machine_id))
-        timekeeper = self._clock = Timekeeper(board, node.directory, remembered, self._image.built, self._keep_clock)
+        keeper = self._keeper = Keeper(board, node.directory, replace(remembered, machine_id=node.machine_id))
+        timekeeper = self._clock = await self._read(
+            partial(Timekeeper, board, node.directory, remembered, self._image.built, self._keep_clock)
+        )
         timekeeper.start()
         keeper.write()
         socket.sethostname(node.node)
@@ -142,10 +156,24 @@ class Agent:
         group.create_task(network.run())
         group.create_task(keeper.run())
         group.create_task(timekeeper.run())
+        group.create_task(gate.watch(board, firewall))
+        group.create_task(Mender(board, Device(node.directory), self._supervisor).run())
         await self._mounts(node)
         while board.facts.network is None:  # what the kernel has, not what a router says: at once
             await board.changed()
         await self._reconcile(node, await self._open(node, remembered.gossip, keeper, timekeeper), group)
+
+    async def _read(self, step: Callable[[], T]) -> T:
+        """What reads the data disk is tried until that can be read: the agent's end would mend nothing."""
+        while True:
+            try:
+                found = step()
+            except OSError as error:
+                self._board.failed("data", error, Reason.DATA_DISK)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._board.solved("data")
+                return found
 
     async def _phases(self) -> None:
         """Until credentials and data are there, as far as this boot has such phases."""
@@ -181,8 +209,7 @@ class Agent:
                 orders = NodeOrders(self._supervisor, self._answer)
                 self._cluster = Cluster(self._board, node, orders, timekeeper, gossip, remember)
             except (UserError, OSError) as error:
-                what, hint = error.lines() if isinstance(error, UserError) else (str(error), "it is tried again")
-                self._board.problem("keys", Reason.CERTIFICATE, "", what, hint)
+                self._board.failed("keys", error, Reason.CERTIFICATE)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 self._board.solved("keys")
@@ -209,9 +236,9 @@ class Agent:
                 self._settle(node, cluster, control_plane, group)
                 board.solved("plan")
             except UserError as error:
-                board.problem("plan", Reason.CERTIFICATE, "", error.what, error.hint)
+                board.failed("plan", error, Reason.CERTIFICATE)
             except OSError as error:
-                board.problem("plan", Reason.PHASE, "agent", str(error), "it is tried again")
+                board.failed("plan", error, Reason.PHASE, "agent")
             trouble = board.facts.problems.keys() - {image_pulls.PROBLEM}  # the plan can do nothing about those
             pause = RETRY_SECONDS if trouble else cluster.pause(_wall())
             with contextlib.suppress(TimeoutError):
@@ -228,9 +255,13 @@ class Agent:
         if master is not None:
             parameters = desired.kube_parameters(node, network, master, images_digest(), memory_bytes())
         if parameters is not None:
-            plan = plan + kube_plan(parameters)
+            whole = kube_plan(parameters)
+            is_started = ETCD not in whole.services or files.read(paths.service_file(ETCD)) is not None
+            if not is_started and kube.remove_unborn(parameters.etcd_data):
+                self._log.warning("etcd was cut off while it made its data: it begins anew")
+            control_plane.start(parameters, whole.services, group)
+            plan = plan + control_plane.permitted(whole, master=parameters.master)
             self._write(plan)
-            control_plane.start(parameters, plan.services, group)
         if parameters is not None or not node.runs_kubernetes:
             self._board.planned(plan.services)
 
@@ -290,6 +321,17 @@ async def _until_ended(agent: Agent) -> int:
 
 def _wall() -> datetime:
     return datetime.now(UTC)
+
+
+def _course_before() -> course.Course | None:
+    with contextlib.suppress(OSError, ValueError):
+        return course.load(json.loads(files.read(paths.COURSE) or b""))
+    return None
+
+
+def _keep_course(found: course.Course) -> None:
+    with contextlib.suppress(OSError):  # no room in /run: the boot's chart is the least that is missing then
+        durable.write(paths.COURSE, json.dumps(course.plain(found)).encode(), sync=False)
 
 
 def _boot_file() -> bytes | None:

@@ -10,7 +10,6 @@ from hepto.api.relay import MASTER, Here, Relay, There
 from hepto.api.routes import JOIN, Door
 from hepto.api.server import ApiServer, Settings
 from hepto.edge.pump import pause
-from hepto.log import Log
 from hepto.node.board import Board
 from hepto.node.desired import Identity
 from hepto.node.roster import Enrolled, Roster
@@ -43,7 +42,6 @@ class NodeApi:
         self._roster = roster
         self._proof = proof
         self._certificate = certificate
-        self._log = Log("api")
         self._server: ApiServer | None = None
 
     @property

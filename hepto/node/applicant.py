@@ -21,7 +21,7 @@ from hepto.edge.pump import now as monotonic
 from hepto.edge.pump import pause
 from hepto.errors import UserError
 from hepto.log import Log
-from hepto.node.board import Board
+from hepto.node.board import TRIED_AGAIN, Board
 from hepto.node.desired import Identity
 from hepto.node.founder import seconds_until
 from hepto.node.keys import Keys
@@ -122,8 +122,7 @@ class Applicant:
                 self._explain(error.attempts)
             except (UserError, OSError) as error:
                 settled = False
-                what, hint = error.lines() if isinstance(error, UserError) else (str(error), "it is tried again")
-                self._board.problem(JOIN, Reason.CERTIFICATE, "", what, hint)
+                self._board.failed(JOIN, error, Reason.CERTIFICATE)
             if settled:
                 delay = SOON
                 await self._sleep(self.pause(datetime.now(UTC)))
@@ -221,7 +220,6 @@ ORDER: Final = (
     Failure.REFUSED,
     Failure.SILENT,
 )
-TRIED_AGAIN: Final = "it is tried again"
 HINTS: Final = {
     Failure.NO_MASTER: "boot the master; this node waits for it",
     Failure.WRONG_KEY: "give all nodes of a cluster the same hepto.key",

@@ -1,15 +1,22 @@
 """Where the agent's parts put what they have found out: the facts, the status that follows, who has to look at it."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from hepto.edge import files
 from hepto.edge.pump import now
+from hepto.errors import UserError
 from hepto.log import Log
-from hepto.node import status
+from hepto.node import status, storage
+from hepto.node.course import Course
 from hepto.node.facts import Facts, Problem
+from init.contract import paths
 from init.contract.status import Reason, State
+
+TRIED_AGAIN = "it is tried again"
 
 
 class Board:
@@ -18,10 +25,14 @@ class Board:
     def __init__(self) -> None:
         self.facts = Facts(started=now())
         self.status = status.status(self.facts, now=now())
+        self.course = Course(now())
+        """How the node has come up; replaced by that of the agent before, if there was one."""
         self.news = asyncio.Event()
         """The status is another one."""
         self.work = asyncio.Event()
         """Something has changed that the plan depends on."""
+        self.disk = asyncio.Event()
+        """Something is to be kept, or somebody has had trouble with the data disk."""
         self._log = Log("agent")
         self._waiting: set[asyncio.Future[None]] = set()
 
@@ -50,6 +61,7 @@ class Board:
         if facts != self.facts:
             self.facts = facts
             self.status = status.status(facts, self.status, now())
+            self.course = self.course.follow(self.status, now())
             self.news.set()
             for future in self._waiting:
                 if not future.done():
@@ -67,6 +79,25 @@ class Board:
             self._log.warning(what, part=part, reason=reason.value)
             found = Problem(reason, subject, now(), what, hint)
             self.learn(problems={**self.facts.problems, part: found})
+
+    def failed(self, part: str, error: UserError | OSError, reason: Reason, subject: str = "") -> None:
+        """A step of a part has failed, and is tried again. If the data disk is to blame, that is what is said."""
+        root = self.root
+        if isinstance(error, UserError):
+            self.problem(part, reason, subject, *error.lines())
+        elif number := storage.fault(error, root):
+            self.disk.set()
+            space = None
+            with contextlib.suppress(OSError):
+                space = files.space(root)
+            self.problem(part, Reason.DATA_DISK, "", *storage.explain(number, space))
+        else:
+            self.problem(part, reason, subject, str(error), TRIED_AGAIN)
+
+    @property
+    def root(self) -> str:
+        """Where the data disk is mounted."""
+        return str(self.facts.config.data) if self.facts.config is not None else paths.DATA
 
     def solved(self, part: str) -> None:
         """It waits no longer."""

@@ -8,22 +8,19 @@ Promises: each part is asked again whenever something changed (`settle`); what i
 
 import asyncio
 import contextlib
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from hepto.api import client
 from hepto.api.client import Candidate
-from hepto.api.operators import Operators
-from hepto.api.routes import OPERATOR, TIME, Door
-from hepto.api.signing import Signing
+from hepto.api.routes import TIME, Door
 from hepto.clock.model import Handshake
 from hepto.edge.pump import now as monotonic
-from hepto.errors import PeerError
+from hepto.edge.pump import pause
+from hepto.errors import PeerError, UserError
 from hepto.log import Log
 from hepto.mesh import driver as mesh
 from hepto.mesh.driver import MeshDriver
@@ -37,16 +34,15 @@ from hepto.node.board import Board
 from hepto.node.contacts import Contacts
 from hepto.node.desired import Identity
 from hepto.node.founder import Founder
-from hepto.node.orders import ClusterOrders, NodeOrders
+from hepto.node.orders import NodeOrders
 from hepto.node.peertime import PeerTimes
 from hepto.node.roster import Roster, Said
 from hepto.node.rotation import RENEWALS, Rotation
+from hepto.node.served import Served
 from hepto.node.standing import Standing
 from hepto.node.timekeeping import Timekeeper
-from hepto.pki import grant, operator, revocations, sshsig
+from hepto.pki import grant, revocations, sshsig
 from hepto.pki.driver import Pki
-from hepto.pki.register import Enrolled
-from hepto.pki.signer import Signer
 from hepto.values import Secret
 from init.contract.status import Reason
 
@@ -54,7 +50,7 @@ if TYPE_CHECKING:
     from hepto.node.membership import Membership
 
 
-MESH_KEY = "mesh-key"
+MESH_KEY, ENROLMENT, SERVED = "mesh-key", "enrolment", "served"
 CHOICE_SECONDS, LOOK_SECONDS = 1.0, 0.2
 NO_KEY = Secret(bytes(32))
 """What a join is proved with in a cluster without a key (`hepto.insecure`): nothing."""
@@ -80,19 +76,29 @@ class Cluster:
         self._remembered = remembered
         self._remember = remember
         self._log = Log("cluster")
-        self._pki = Pki(node.directory, desired.subject(node))
-        self._keys = keys.load(self._pki, node.directory)
+        self._pki = Pki(node.directory, desired.subject(node), node.longest_leaf)
+        self._keys = keys.load(self._pki, node.directory, node.config.identity)
         self._standing = Standing(node.node, node.config.api_port, node.config.mesh_port, self._keys.identity)
         self._roster = Roster(node.plan, node.node)
         self._mesh = MeshDriver(node.directory)
         self._proof = Proof(node.config.cluster, lambda: self._join_keys()[0])
         self._api = NodeApi(board, node, self._roster, self._proof, f"{node.directory}/pki/node-api.pem")
         self._rotation = Rotation(self._keyring(), monotonic())
-        self._signing: Signing | None = None
+        self._served = Served(
+            board,
+            node,
+            self._keys,
+            self._pki,
+            self._roster,
+            join_keys=self._join_keys,
+            revoked=self._revoke,
+            fresh=self._look_again,
+        )
         self._times = PeerTimes(clock, self._up, self._place, self._asker)
         self._membership: Membership | None = None
         self._enrolment: Founder | Applicant | None = None
         self._chosen, self._enrolled = asyncio.Event(), asyncio.Event()
+        self._master = ""
         self._told: tuple[Secret, ...] = ()  # the keys that gossip has
         self._is_look_due = False
 
@@ -137,17 +143,34 @@ class Cluster:
         if self._enrolment is None:
             return None
         self._chosen.set()
-        if not self._enrolment.settle(now, plausible=self._clock.is_plausible):
+        if not self._settle_enrolment(self._enrolment, now):
             return None
-        if self._enrolment.fresh:
-            self._enrolment.fresh = False
-            self._take_over()
         self._set_keys()
         if not has_mesh:
             return None
         self._enrolled.set()
         self._meet(network, now)
-        return self._enrolment.master
+        return self._master
+
+    def _settle_enrolment(self, enrolment: Founder | Applicant, now: datetime) -> bool:
+        """True if this node is in the cluster. Raises UserError, OSError.
+
+        Once it was, a disk that fails is named, and ends neither gossip nor the mesh: what was read is still good.
+        """
+        try:
+            if not enrolment.settle(now, plausible=self._clock.is_plausible):
+                return False
+            if enrolment.fresh:
+                self._take_over()
+                enrolment.fresh = False
+            self._master = enrolment.master
+        except (UserError, OSError) as error:
+            if not self._enrolled.is_set():
+                raise
+            self._board.failed(ENROLMENT, error, Reason.CERTIFICATE)
+        else:
+            self._board.solved(ENROLMENT)
+        return True
 
     def _renew_mesh_key(self, why: str) -> None:
         """Peers would refuse the old one: it needs a new grant, too. Raises OSError; then it is tried again."""
@@ -208,7 +231,7 @@ class Cluster:
             self._standing.grant = granted
             if grant.read(granted, self._node.node).wireguard == self._keys.wireguard:
                 self._board.solved(MESH_KEY)
-            self._renew_signer()
+            self._served.renew_signer()
             if self._membership is not None:
                 self._membership.renew()
         self._rotation.change(self._keyring(), monotonic())
@@ -243,8 +266,24 @@ class Cluster:
             group.create_task(self._enrolment.run())
             await self._enrolled.wait()
             group.create_task(self._mesh.run(self._look_at_mesh))
-            group.create_task(self._api.run(self._doors()))
+            group.create_task(self._serve())
             group.create_task(self._times.run())
+
+    async def _serve(self) -> None:
+        while True:
+            try:
+                doors = self._doors()
+            except (UserError, OSError) as error:
+                self._board.failed(SERVED, error, Reason.CERTIFICATE)
+                await pause(CHOICE_SECONDS)
+            else:
+                self._board.solved(SERVED)
+                await self._api.run(doors)
+
+    def _doors(self) -> dict[str, Door]:
+        times = {TIME: peertime.door(self._clock.answer)}
+        signs = isinstance(self._enrolment, Founder)
+        return times | self._served.doors(self._proof, self._orders.handlers(), signs=signs)
 
     def _look_at_mesh(self) -> None:
         """Changes come in bursts, one for each echo: a look a moment later sees them all."""
@@ -283,10 +322,14 @@ class Cluster:
             return
         try:
             found = revocations.verify(data, self._pki.authority())
+            kept = self._pki.revocations()
         except PeerError as error:
             self._roster.refused[error.reason] += 1
             return
-        if found.version <= max(self._roster.revocations.version, self._pki.revocations().version):
+        except (UserError, OSError) as error:  # of the disk; they come again with every exchange
+            self._log.warning("revocations cannot be verified", error=error)
+            return
+        if found.version <= max(self._roster.revocations.version, kept.version):
             return
         try:
             self._pki.keep_revocations(data)
@@ -301,6 +344,12 @@ class Cluster:
         self._roster.revoke(revocations.read(data))
         if self._membership is not None:
             self._membership.share(data)
+        self._board.work.set()
+
+    def _look_again(self) -> None:
+        """There is something fresh that nobody but the signer has seen: a keyring."""
+        assert self._enrolment is not None, "it signs"
+        self._enrolment.fresh = True
         self._board.work.set()
 
     # --- the keyring
@@ -335,66 +384,3 @@ class Cluster:
             (place for place in found if place.address in self._node.plan.nodes) if isinstance(found, tuple) else ()
         )
         return next((Candidate(place.address, place.port) for place in places), None)
-
-    # --- what is served
-
-    def _doors(self) -> dict[str, Door]:
-        """Operators and the time everywhere, joins and renewals where the CA's key is."""
-        handlers = self._orders.handlers()
-        doors: dict[str, Door] = {TIME: peertime.door(self._clock.answer)}
-        if isinstance(self._enrolment, Founder):
-            self._signing = self._sign()
-            handlers |= ClusterOrders(self._board, self._node, self._signing, self._rotate).handlers()
-            doors |= self._signing.doors()
-        doors[OPERATOR] = Operators(
-            self._node.node,
-            self._pki.authority().public_bytes(Encoding.DER),
-            self._proof,
-            lambda order, signature: operator.verify(order, signature, self._admins(), self._node.node),
-            handlers,
-            token=secrets.token_bytes,
-            clock=monotonic,
-            log=lambda verb, who: self._log.info("ordered", verb=verb, operator=who),
-        )
-        return doors
-
-    def _admins(self) -> tuple[str, ...]:
-        return self._node.config.admin if isinstance(self._enrolment, Founder) else self._pki.admins()
-
-    def _sign(self) -> Signing:
-        signer = self._make_signer()
-        signing = Signing(signer, self._pki.keep_register, lambda: datetime.now(UTC), self._registered)
-        self._count(signer.register.nodes)
-        return signing
-
-    def _make_signer(self) -> Signer:
-        config = self._node.config
-        return self._pki.signer(Secret(self._keys.mesh), self._join_keys(), admit=config.admit, admins=config.admin)
-
-    def _registered(self) -> None:
-        """The register has changed: somebody came, or was put out."""
-        assert self._signing is not None, "it has said so"
-        register = self._signing.signer.register
-        self._count(register.nodes)
-        if register.revocations.version > self._roster.revocations.version:
-            self._revoke(register.revoked)
-
-    def _rotate(self) -> None:
-        """A new gossip key, which enrolled nodes get with their next renewal."""
-        assert self._signing is not None, "asked by its orders"
-        if self._node.config.key:
-            self._signing.signer.keys = self._pki.rotate_keyring(self._signing.signer.keys)
-            assert self._enrolment is not None, "it signs"
-            self._enrolment.fresh = True
-            self._board.work.set()
-
-    def _renew_signer(self) -> None:
-        """The master has another grant: what it tells is the new one, and so is the entry in its register."""
-        if self._signing is not None:
-            signer, fresh = self._signing.signer, self._make_signer()
-            signer.own, signer.wireguard, signer.register = fresh.own, fresh.wireguard, fresh.register
-
-    def _count(self, nodes: Mapping[str, Enrolled]) -> None:
-        """Whom this master has enrolled: Kubernetes gets an object of each."""
-        workers = (name for name, node in nodes.items() if node.grant.role.has_pods and name != self._node.node)
-        self._board.learn(workers=frozenset(workers))

@@ -7,14 +7,17 @@ while objects are applied.
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from hepto.edge.pump import pause
+from hepto.kube import apiserver, health, kubelet, objects, pulls
 from hepto.kube import driver as kube
-from hepto.kube import health, objects, pulls
-from hepto.kube.health import Health
+from hepto.kube.files import KubePlan
+from hepto.kube.health import Health, Probe
 from hepto.kube.objects import NodeFacts, Object
 from hepto.kube.parameters import KubeParameters
+from hepto.kube.plan import CLIENTS
 from hepto.log import Log
 from hepto.node import image_pulls
 from hepto.node.board import Board
@@ -24,10 +27,11 @@ from hepto.node.supervisor import Supervisor
 from init.contract.service import Service
 from init.contract.status import Reason, State
 
-API_SERVER = "kube-apiserver"
-KUBELET = "kubelet"
+API_SERVER = apiserver.NAME
+KUBELET = kubelet.NAME
 ASKABLE = (State.STARTING, State.UP, State.READY)
 NODE_INTERVAL = 1.0
+MASTER = "master"
 
 
 class ControlPlane:
@@ -58,9 +62,40 @@ class ControlPlane:
             group.create_task(watch.run())
         if parameters.master:
             group.create_task(self._keep_objects(parameters))
+        else:
+            group.create_task(self.await_master(health.master_ready(parameters)))
         if parameters.worker:
             group.create_task(self._watch_node(parameters))
             group.create_task(image_pulls.watch(self._board, pulls.probe(parameters)))
+
+    def permitted(self, plan: KubePlan, *, master: bool) -> KubePlan:
+        """The plan without the services that are of no use before the master's apiserver has answered once.
+
+        Started earlier they would take the processor from what they wait for, with one handshake after the other. What
+        is left out of a plan is not removed, so they go on when only the agent begins anew.
+        """
+        if master or self._board.facts.served:
+            return plan
+        return replace(plan, services={name: one for name, one in plan.services.items() if name not in CLIENTS})
+
+    async def await_master(self, probe: Probe) -> None:
+        """Ask until the master's apiserver says that it serves; from then on `permitted` leaves nothing out."""
+        asker = kube.Asker()
+        clock = asyncio.get_running_loop().time
+        try:
+            while True:
+                begin = clock()
+                answer = await asker.check((probe,))
+                if answer.ready:
+                    break
+                what = f"the apiserver does not serve yet ({probe.url}): {answer.what}"
+                self._board.problem(MASTER, Reason.MASTER, API_SERVER, what, "look at the master; it is asked again")
+                await pause(max(NODE_INTERVAL, health.interval(ready=False, took=clock() - begin)))
+        finally:
+            await asker.close()
+        self._board.solved(MASTER)
+        self._board.learn(served=True)
+        self._board.work.set()
 
     def _process(self, service: str) -> tuple[int | None, int] | None:
         """Which process of a service runs: its pid and how many times it was started; None for none."""

@@ -7,6 +7,7 @@ planned as absent): so a missing router or a restarted agent changes nothing tha
 import contextlib
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from ipaddress import IPv6Address, IPv6Network
 
 from hepto.address import AddressPlan
@@ -18,11 +19,12 @@ from hepto.kube.files import Directory, File, KubePlan
 from hepto.mesh.plan import Mesh, mesh
 from hepto.net.model import Settings, View
 from hepto.node.facts import Facts
-from hepto.pki.profiles import Subject
+from hepto.pki.profiles import AUTHORITY_LIFETIME, MINUTES, Subject
 from hepto.values import Anchor
 from init.contract import paths
 
 NO_KUBERNETES = "no-kube"
+SHORT_LEAVES = "short-leaves"
 NAT64_MARK = "# NAT64"
 """In resolv.conf, with the prefix behind it."""
 
@@ -51,6 +53,11 @@ class Identity:
     def runs_kubernetes(self) -> bool:
         """False with `hepto.debug=no-kube`."""
         return NO_KUBERNETES not in self.config.debug
+
+    @property
+    def longest_leaf(self) -> timedelta:
+        """No certificate that this node issues for one lives longer: `hepto.debug=short-leaves`."""
+        return MINUTES if SHORT_LEAVES in self.config.debug else AUTHORITY_LIFETIME
 
 
 def machine_id(cluster: str, node: str) -> str:

@@ -67,6 +67,8 @@ class Facts:
     """By the part that has it; gone when it is solved."""
     planned: Mapping[str, float] | None = None
     """The services whose files are written, and since when; None before."""
+    served: bool = False
+    """The master's apiserver has answered since this agent began; only looked at on nodes that are no master."""
     bootstrapped: bool = False
     """Bootstrap objects are applied."""
     node_object: Ready | None = None

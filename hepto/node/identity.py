@@ -7,8 +7,11 @@ from hepto.config import Config, Resolution, resolve
 from hepto.edge import files, netlink, route
 from hepto.node import state
 from hepto.node.desired import Identity, machine_id
+from init.contract import durable
 
 STATE = "state.json"
+WRITTEN_BELOW = ("identity", "pki")
+"""Where the agent, and nobody else, writes."""
 UUID = "/sys/class/dmi/id/product_uuid"
 
 
@@ -21,11 +24,16 @@ def configuration(root: Path = Path("/")) -> Resolution:
 
 
 def identify(config: Config) -> tuple[Identity, state.State]:
-    """This node. Makes its directory, reads what is remembered. Raises UserError, OSError."""
+    """This node. Makes its directory, removes what a power cut left there, reads what is remembered.
+
+    Raises UserError, OSError.
+    """
     name = naming.node_name(config, _uuid(), _hardware_address(), _known_nodes(config))
     directory = f"{config.data}/{config.cluster}/{name}"
     for path in (f"{config.data}/{config.cluster}", directory):
-        files.make_directory(path)
+        durable.make_directory(path, exact=True)
+    for path in (directory, *(f"{directory}/{below}" for below in WRITTEN_BELOW)):
+        durable.sweep(path)
     remembered = state.load(files.read(f"{directory}/{STATE}"), f"{directory}/{STATE}")
     known = remembered.machine_id or machine_id(config.cluster, name)
     return Identity(config, name, directory, known), remembered

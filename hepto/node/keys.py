@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hepto.mesh import driver as mesh
-from hepto.pki import fields
 from hepto.pki.driver import Pki
+from hepto.values import Secret
+from hepto.wireguard import public_key
 
 
 @dataclass
@@ -20,9 +21,14 @@ class Keys:
     @property
     def wireguard(self) -> bytes:
         """The mesh's public key, 32 bytes."""
-        return fields.wireguard_public(self.mesh)
+        return public_key(self.mesh)
 
 
-def load(pki: Pki, directory: str) -> Keys:
-    """The keys of the node whose data is in `directory`, made at the first call. Raises UserError, OSError."""
-    return Keys(pki.identity(), mesh.load_key(directory))
+def load(pki: Pki, directory: str, identity: Secret | None = None) -> Keys:
+    """The keys of the node whose data is in `directory`, made at the first call. Raises UserError, OSError.
+
+    `identity` (option of that name, 32 bytes: RFC 8032 section 5.1.5) outranks the one in the directory, where it is
+    not written to.
+    """
+    given = None if identity is None else Ed25519PrivateKey.from_private_bytes(identity.reveal())
+    return Keys(pki.identity(given), mesh.load_key(directory))

@@ -30,7 +30,6 @@ from hepto.gossip.reasons import Reason as Refusal
 from hepto.gossip.settings import Settings
 from hepto.log import Log
 from hepto.machine import Effect
-from hepto.mesh.model import Endpoint
 from hepto.mesh.roster import is_endpoint
 from hepto.net.model import View
 from hepto.node import answers, desired
@@ -40,6 +39,7 @@ from hepto.node.roster import Roster, Said
 from hepto.node.standing import Standing
 from hepto.options import BY_NAME
 from hepto.values import Secret
+from hepto.wireguard import Endpoint
 from init.contract import paths
 from init.contract.status import Reason
 

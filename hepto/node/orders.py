@@ -5,7 +5,8 @@ machine of whoever made it never.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from hepto.api.operators import Ordered, Verb, VerbHandler
 from hepto.api.signing import Signing
-from hepto.edge import logs
+from hepto.edge import evidence, logs
 from hepto.edge.pump import pause
 from hepto.errors import PeerError, UserError
 from hepto.kube.parameters import API_PORT
@@ -27,6 +28,7 @@ from hepto.pki.verify import UNREADABLE
 from init import logread
 from init.contract.control import Request
 from init.contract.control import Verb as Control
+from init.logread import Following, Line
 
 FOLLOW_SECONDS: Final = 0.2
 MOST_DIGITS: Final = 9
@@ -58,42 +60,51 @@ class NodeOrders:
 
     async def _logs(self, arguments: tuple[str, ...], ordered: Ordered) -> object:
         del ordered
-        service, count, follow, as_json = arguments
+        service, count, since, follow, as_json = arguments
         if count and (not count.isdecimal() or len(count) > MOST_DIGITS):
             raise UserError(f"“{count}” is no number of lines", "hepto logs -n N NODE SERVICE")
+        begin = logs.since(since)
         names = await asyncio.to_thread(logread.services)
-        if service:
-            logs.check(service, names)
-        return self._lines(service, int(count) if count else None, bool(follow), bool(as_json), names)
-
-    async def _lines(
-        self, service: str, count: int | None, follow: bool, as_json: bool, names: tuple[str, ...]
-    ) -> AsyncIterator[bytes]:
+        write = logs.as_object if as_json else logs.as_text
         if not service:
-            yield "".join(f"{name}\n" for name in names).encode()
-            return
-        lines, reader = await asyncio.to_thread(logs.begin, service, count, follow=follow)
-        for line in lines:
-            yield (logs.as_object(line) if as_json else logs.as_text(line)).encode() + b"\n"
-        while reader is not None:
-            data = await asyncio.to_thread(reader.read)
-            if data:
-                yield data
-            else:
-                await pause(FOLLOW_SECONDS)
+            return _names(names, as_json=bool(as_json))
+        logs.check(service, names)
+        found = await asyncio.to_thread(logs.begin, service, int(count) if count else None, begin, follow=bool(follow))
+        return _lines(*found, write)
 
     async def _service(self, arguments: tuple[str, ...], ordered: Ordered) -> object:
         del ordered
         action, service = arguments
         if action == "list":
             return self._answer()["services"]
+        if action == "crashes":
+            return await asyncio.to_thread(evidence.plain_crashes, service)
         verb = ACTIONS.get(action)
         if verb is None:
-            raise UserError(f"a service cannot be told to “{action}”", f"there are: list, {', '.join(ACTIONS)}")
+            raise UserError(
+                f"a service cannot be told to “{action}”", f"there are: list, crashes, {', '.join(ACTIONS)}"
+            )
         try:
             return await self._supervisor.ask(Request(verb, {} if verb in OF_THE_NODE else {"service": service}))
         except OSError as error:
             raise UserError(str(error), str(getattr(error, "hint", "")) or "hepto service NODE list") from None
+
+
+async def _names(names: Sequence[str], *, as_json: bool) -> AsyncIterator[bytes]:
+    yield (json.dumps(names) + "\n" if as_json else "".join(f"{name}\n" for name in names)).encode()
+
+
+async def _lines(
+    lines: Sequence[Line], following: Following | None, write: Callable[[Line], str]
+) -> AsyncIterator[bytes]:
+    for line in lines:
+        yield write(line).encode() + b"\n"
+    while following is not None:
+        found = await asyncio.to_thread(following.take)
+        if found:
+            yield "".join(write(line) + "\n" for line in found).encode()
+        else:
+            await pause(FOLLOW_SECONDS)
 
 
 class ClusterOrders:

@@ -86,9 +86,10 @@ async def ask(place: Candidate, name: str, membership: Membership) -> PeerTime:
     async with client.open_stream(place, None, membership) as stream:
         if client.node_of(stream, client.MASTER_URI, client.NODE_URI) != name:
             raise CallError(Failure.CERTIFICATE)
+        master = client.is_master(stream)
         sent = now()
         status, body = await Caller(stream).post(routes.TIME, b"")
         received = now()
     if status != 200:
         raise CallError(Failure.REJECTED, f"status {status}")
-    return times.offer(name, body, sent=sent, received=received)
+    return times.offer(name, body, sent=sent, received=received, master=master)

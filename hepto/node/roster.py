@@ -16,10 +16,11 @@ from cryptography import x509
 from hepto.address import AddressPlan
 from hepto.errors import PeerError
 from hepto.gossip.plain import EndpointRecord, Meta
-from hepto.mesh.model import Endpoint, Peer
+from hepto.mesh.model import Peer
 from hepto.pki import endpoint, grant
 from hepto.pki.grant import Grant
 from hepto.pki.revocations import Revocations
+from hepto.wireguard import Endpoint
 
 MOST_JUDGED: Final = 20_000
 """Verdicts on grants that are remembered; a P-256 signature takes a tenth of a millisecond to verify."""

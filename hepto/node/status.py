@@ -2,10 +2,11 @@
 
 The order of the questions is the order of a boot: what comes first is the cause of what comes later.
 
-    PID 1's phases -> configuration -> the agent's own steps (clock, certificate, mesh) -> underlay -> services -> node
+    PID 1's phases -> configuration -> the agent's own steps (clock, certificate, mesh) -> underlay -> other machines
+        -> services -> node
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -23,6 +24,8 @@ NOT_READY = {
 }
 AGENT_LOG = "hepto logs agent"
 CONSOLE = "the console shows what came before"
+OTHERS = frozenset((Reason.ANCHOR, Reason.IMAGE, Reason.MASTER, Reason.RESOLVER))
+"""What comes from other machines: while the underlay is not complete, that is why they do not answer."""
 API_SERVER, KUBELET = "kube-apiserver", "kubelet"
 BUILT_IN = frozenset(("logger", "agent", "lab"))
 
@@ -54,10 +57,18 @@ class Status:
 
 def status(facts: Facts, before: Status | None = None, now: float = 0.0) -> Status:
     """The status; `since` is kept from the one before as long as it is ready, or is not."""
-    waits = tuple(_waits(facts))
+    waits = _once(_waits(facts))
     ready = not waits
     since = before.since if before is not None and before.ready == ready else now
     return Status(ready, since, waits[0] if waits else None, waits, facts)
+
+
+def _once(waits: Iterable[Wait]) -> tuple[Wait, ...]:
+    """Several parts may wait for the same, and say so in the same words: a full disk."""
+    found: dict[tuple[object, ...], Wait] = {}
+    for wait in waits:
+        found.setdefault((wait.reason, wait.subject, wait.what), wait)
+    return tuple(found.values())
 
 
 def console(found: Status, now: float) -> tuple[str, ...]:
@@ -76,20 +87,27 @@ def _waits(facts: Facts) -> Iterator[Wait]:
         yield Wait(Reason.CONFIGURATION, first.key, facts.started, first.what + more, first.hint)
         return
     yield from _phases(facts)
-    for problem in facts.problems.values():
-        yield Wait(problem.reason, problem.subject, problem.since, problem.what, problem.hint)
+    yield from _problems(facts, others=False)
     if facts.network is None:
         if facts.node is not None:
             yield Wait(Reason.INTERFACE, "", facts.started, "the network is being looked at", AGENT_LOG)
     elif facts.network.missing is not None:
         missing = facts.network.missing
         yield Wait(missing.reason, missing.subject, facts.network.since, missing.what, missing.hint)
+    yield from _problems(facts, others=True)
     yield from _services(facts)
     if facts.planned is None:
         if facts.node is None or not facts.problems:
             yield Wait(Reason.PHASE, "agent", facts.started, "the services are being planned", AGENT_LOG)
     else:
         yield from _kubernetes(facts)
+
+
+def _problems(facts: Facts, *, others: bool) -> Iterator[Wait]:
+    """What parts of the agent wait for: on this machine, or from others."""
+    for problem in facts.problems.values():
+        if (problem.reason in OTHERS) == others:
+            yield Wait(problem.reason, problem.subject, problem.since, problem.what, problem.hint)
 
 
 def _kubernetes(facts: Facts) -> Iterator[Wait]:
@@ -140,9 +158,7 @@ def _service(name: str, found: ServiceStatus, probe: str) -> Wait:
     what, hint = found.error, ""
     wait = found.waits_for
     if not what and found.state in (State.BACKOFF, State.FAILED) and found.last_exit is not None:
-        last = found.last_exit
-        how = {"exit": "status", "signal": "signal", "exec": "error"}.get(last.kind, last.kind)
-        what = f"it ended with {how} {last.value} ({found.starts} starts)"
+        what = f"{found.last_exit.words} ({found.starts} starts)"
     if not what and wait is not None and wait.reason is not Reason.SERVICE:
         return wait
     if not what and wait is not None:
@@ -165,10 +181,13 @@ def answer(
     now: float,
     gossip: Mapping[str, Any] | None = None,
     refused: Mapping[str, Mapping[str, int]] | None = None,
+    boot_before: Mapping[str, Any] | None = None,
+    course: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The status as plain JSON types, for `hepto status --json` and the agent's socket.
 
-    `gossip` is `membership.summary`, None before it has begun; `refused` is `cluster.refused`.
+    `gossip` is `membership.summary`, None before it has begun; `refused` is `cluster.refused`; `boot_before` is
+    `hepto.edge.evidence.boot_before`; `course` is `hepto.node.course.plain`.
     """
     facts = found.facts
     network = facts.network
@@ -190,6 +209,8 @@ def answer(
         "configuration": _plain_configuration(facts),
         "mistakes": [asdict(mistake) for mistake in facts.mistakes],
         "warnings": [*facts.warnings, *(network.warnings if network else ())],
+        "boot_before": boot_before,
+        "course": course,
         "phases": dump(facts.boot)["phases"] if facts.boot else [],
         "services": _plain_services(facts.services),
         "network": None

@@ -24,7 +24,7 @@ from hepto.pki.grant import Grant
 from hepto.pki.issue import Issuer
 from hepto.pki.join import LONGEST_NONCE, MOST_KEYS, Request
 from hepto.pki.joiner import Applicant, Enrolment, Joiner, Renewer, Seen
-from hepto.pki.profiles import BY_NAME, Authority, Profile, Subject, held_by
+from hepto.pki.profiles import AUTHORITY_LIFETIME, BY_NAME, Authority, Profile, Subject, held_by
 from hepto.pki.reasons import PkiError
 from hepto.pki.register import Register
 from hepto.pki.revocations import Revocations
@@ -47,10 +47,11 @@ class ImplausibleClockError(Exception):
 class Pki:
     """The keys and certificates of one node: `<data>/<cluster>/<node>/{pki,identity}`."""
 
-    def __init__(self, data: str, subject: Subject):
-        """`data` is `<data>/<cluster>/<node>`, which must exist; nothing is read or written yet."""
+    def __init__(self, data: str, subject: Subject, longest: timedelta = AUTHORITY_LIFETIME):
+        """`data` is `<data>/<cluster>/<node>`, which must exist; no leaf issued here lives longer than `longest`."""
         # The signer of a worker's certificates does not know, and would not believe, its configuration.
         self.subject = subject if subject.master else dataclasses.replace(subject, api_names=())
+        self._longest = longest
         self._directory = Path(data) / "pki"
         self._identity_directory = Path(data) / "identity"
         self._pairs: dict[str, Pair] = {}
@@ -70,7 +71,7 @@ class Pki:
         """The node's identity key: `given` (credential hepto.identity, never written), the kept one, else a new one."""
         if given is not None:
             return given
-        self._identity_directory.mkdir(0o700, exist_ok=True)
+        durable.make_directory(str(self._identity_directory))
         path = self._identity_directory / store.IDENTITY
         try:
             return store.load_identity(path.read_bytes())
@@ -88,7 +89,7 @@ class Pki:
         when the directory is locked and a part of it is missing or damaged: a second CA would be a second cluster.
         """
         assert self.subject.master, "only a master makes a cluster"
-        self._directory.mkdir(0o700, exist_ok=True)
+        durable.make_directory(str(self._directory))
         if not self.locked:
             if not plausible:
                 raise ImplausibleClockError
@@ -213,7 +214,7 @@ class Pki:
                 f"the CA offered is {verify.fingerprint(enrolment.authority)}, this node belongs to {self.fingerprint}",
                 "start it on an empty data directory to make it join another cluster",
             )
-        self._directory.mkdir(0o700, exist_ok=True)
+        durable.make_directory(str(self._directory))
         for name, certificate in enrolment.certificates.items():
             self._replace(name, Pair(certificate, keys[name]))
         self._keep(store.GRANT, enrolment.grant)
@@ -265,6 +266,7 @@ class Pki:
             keys,
             admit=admit,
             admins=admins,
+            longest=self._longest,
             server_key=self.server_key(),
             token=secrets.token_bytes,
             serial=x509.random_serial_number,
@@ -339,8 +341,8 @@ class Pki:
 
     def _issue(self, profile: Profile, now: datetime) -> Pair:
         key = _new_key()
-        issuer = self._issuer(profile.authority)
-        return Pair(issue.leaf(profile, self.subject, key.public_key(), issuer, x509.random_serial_number(), now), key)
+        issuer, serial = self._issuer(profile.authority), x509.random_serial_number()
+        return Pair(issue.leaf(profile, self.subject, key.public_key(), issuer, serial, now, self._longest), key)
 
     def _replace(self, name: str, pair: Pair) -> None:
         _write(self._path(store.pair_name(BY_NAME[name])), pair.pem())
@@ -366,16 +368,15 @@ class Pki:
         return self._pairs[profile.name]
 
     def _authority(self, which: Authority) -> x509.Certificate:
-        path = self._path(store.authority_name(which))
-        try:
-            return store.load_certificate(path.read_bytes())
-        except (FileNotFoundError, store.UnreadableError) as error:
-            raise _damaged(path, str(error)) from None
+        return self._issued(store.authority_name(which), store.load_certificate)
 
     def _issuer(self, which: Authority) -> Issuer:
-        path = self._path(store.issuer_name(which))
+        return self._issued(store.issuer_name(which), store.load_issuer)
+
+    def _issued(self, name: str, load: Callable[[bytes], Loaded]) -> Loaded:
+        path = self._path(name)
         try:
-            return store.load_issuer(path.read_bytes())
+            return load(path.read_bytes())
         except (FileNotFoundError, store.UnreadableError) as error:
             raise _damaged(path, str(error)) from None
 

@@ -84,11 +84,6 @@ def same(one: bytes, other: bytes) -> bool:
     return hmac.compare_digest(one, other)
 
 
-def wireguard_public(private: bytes) -> bytes:
-    """The public half of a WireGuard key; 32 bytes each."""
-    return X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
-
-
 def fingerprint(data: bytes) -> str:
     """SHA-256 in hex: of an identity's 32 bytes it is what an operator admits."""
     return digest(data).hex()

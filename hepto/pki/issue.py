@@ -7,13 +7,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from hepto.errors import UserError
 from hepto.pki.profiles import AUTHORITY_LIFETIME, BACKDATE, MINUTES, Authority, Profile, Subject, Usage
 
 USAGES = {Usage.CLIENT: ExtendedKeyUsageOID.CLIENT_AUTH, Usage.SERVER: ExtendedKeyUsageOID.SERVER_AUTH}
@@ -44,18 +45,29 @@ def authority(which: Authority, cluster: str, key: ec.EllipticCurvePrivateKey, s
 
 
 def leaf(
-    profile: Profile, subject: Subject, key: ec.EllipticCurvePublicKey, issuer: Issuer, serial: int, now: datetime
+    profile: Profile,
+    subject: Subject,
+    key: ec.EllipticCurvePublicKey,
+    issuer: Issuer,
+    serial: int,
+    now: datetime,
+    longest: timedelta = AUTHORITY_LIFETIME,
 ) -> x509.Certificate:
     """A certificate of `profile` for `subject`.
 
-    It is valid from an hour ago (never before its authority) for the profile's life (never longer than its authority).
+    It is valid from an hour ago (never before its authority) for the profile's life, or `longest` if that is less
+    (never less than 20 minutes, never longer than its authority).
 
     The caller has checked that the subject may have it; a role that may not hold the profile is a bug: AssertionError.
+    Raises UserError when no part of that is within the authority's life.
     """
     assert profile.held_by(subject) or subject.master, f"{profile.name} for {subject.node}"
-    after = min(now + max(profile.lifetime, MINUTES), issuer.certificate.not_valid_after_utc)
+    after = min(now + max(min(profile.lifetime, longest), MINUTES), issuer.certificate.not_valid_after_utc)
     before = max(now - BACKDATE, issuer.certificate.not_valid_before_utc)
-    assert before < after, "the authority is not valid now"
+    if before >= after:
+        # The day is enough: with the second in it, it would be news every second.
+        what = f"the clock shows {now:%F}, which is outside of the life of this cluster's CA"
+        raise UserError(what, "let NTP in, or set the machine's clock")
     builder = (
         _builder(subject_name(profile, subject), issuer.certificate.subject, key, serial, before, after)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -26,6 +26,7 @@ from hepto.pki.reasons import PkiError, Reason, RefusedError
 from hepto.pki.revocations import Revocations
 from hepto.pki.verify import UNREADABLE, fingerprint, signed_by
 from hepto.values import Role, Secret
+from hepto.wireguard import public_key
 
 ACCEPTED: Final = 200
 PENDING: Final = 202
@@ -101,7 +102,7 @@ class _Exchange:
         assert welcome is not None, "nobody has answered the hello"
         private = applicant.wireguard.reveal()
         csrs = {profile: _csr(key) for profile, key in keys.items()}
-        public = fields.wireguard_public(private)
+        public = public_key(private)
         self._request = Request(applicant.name, applicant.role, applicant.identity_public, public, csrs)
         sealed = Sealed(join.encode(self._request), self._nonce, welcome.nonce, b"", b"", b"")
         transcript = join.transcript(self.exchange, applicant.cluster, server_key, welcome.authority, sealed)

@@ -24,7 +24,7 @@ from hepto.pki.endpoint import verify_identity
 from hepto.pki.issue import Issuer
 from hepto.pki.join import Exchange, Hello, Request, Response, Sealed, Welcome
 from hepto.pki.joiner import ACCEPTED, MILLISECONDS, PENDING
-from hepto.pki.profiles import BY_NAME, Profile, Subject
+from hepto.pki.profiles import AUTHORITY_LIFETIME, BY_NAME, Profile, Subject
 from hepto.pki.reasons import PkiError, Reason
 from hepto.pki.register import Register
 from hepto.pki.verify import UNREADABLE
@@ -69,12 +69,14 @@ class Signer:
         *,
         admit: str,
         admins: tuple[str, ...] = (),
+        longest: timedelta = AUTHORITY_LIFETIME,
         server_key: bytes,
         token: Callable[[int], bytes],
         serial: Callable[[], int],
     ):
         """`subject`, `own` grant and `wireguard` (X25519, private) are the master's; `keys` the gossip keyring, primary
-        first; `admit` is "key" or "operator"; `admins` are the operators' public keys, for other nodes to know;
+        first; `admit` is "key" or "operator"; `admins` are the operators' public keys, for other nodes to know; no
+        leaf of a node lives longer than `longest`;
         `server_key` is the SHA-256 of the SubjectPublicKeyInfo that TLS shows; `token(n)` gives n random bytes,
         `serial()` a certificate's serial number.
         """
@@ -89,6 +91,7 @@ class Signer:
         self._authority = authority.certificate.public_bytes(Encoding.DER)
         self._admit_by_key = admit == "key"
         self._admins = admins
+        self._longest = longest
         self._token = token
         self._serial = serial
         self._nonces: dict[bytes, _Welcomed] = {}
@@ -135,6 +138,7 @@ class Signer:
 
     def operator_certificate(self, fingerprint: str, csr: bytes, now: datetime) -> x509.Certificate:
         """A day's client certificate for an operator whose order was verified (trust.md section 6); CSR in DER."""
+        self._check_clock(now)
         operator = replace(self._subject, node=fingerprint)
         key = _public_key("operator", csr)
         return issue.leaf(BY_NAME["operator"], operator, key, self._issuer, self._serial(), now)
@@ -172,6 +176,9 @@ class Signer:
         welcomed = self._nonces.pop(sealed.master_nonce, None)
         if welcomed is None or welcomed.nonce != sealed.nonce or abs(now - welcomed.at) > NONCE_LIFE:
             raise PkiError(Reason.BAD_NONCE, "the exchange took too long, or was repeated; begin again")
+        self._check_clock(now)
+
+    def _check_clock(self, now: datetime) -> None:
         certificate = self._issuer.certificate
         if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
             raise PkiError(Reason.BAD_CLOCK, f"the master's clock, {now:%F %T} UTC, is outside of its CA's life")
@@ -205,7 +212,7 @@ class Signer:
         subject = enrolled_subject(self._subject.cluster, node, role)
         profiles = {name: _profile(name, subject) for name in keys}
         certificates = {
-            name: issue.leaf(profiles[name], subject, key, self._issuer, self._serial(), now)
+            name: issue.leaf(profiles[name], subject, key, self._issuer, self._serial(), now, self._longest)
             for name, key in keys.items()
         }
         return {name: certificate.public_bytes(Encoding.DER) for name, certificate in certificates.items()}

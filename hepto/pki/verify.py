@@ -5,6 +5,7 @@ the clock is outside its life, or when half of its life is over, counted from it
 NotBefore).
 """
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hepto.pki.issue import USAGES, alternative_names, subject_name, subject_of
-from hepto.pki.profiles import MINUTES, Profile, Subject
+from hepto.pki.profiles import BACKDATE, MINUTES, Profile, Subject
 
 UNREADABLE = (
     ValueError,
@@ -78,8 +79,12 @@ def flaw(
     return None
 
 
+@functools.lru_cache(maxsize=64)
 def signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    """True if `authority` signed `certificate`. Validity in time is not looked at."""
+    """True if `authority` signed `certificate`. Validity in time is not looked at.
+
+    Remembered, for it is asked of the same ones at each reconciliation: that was a tenth of an idle agent's time.
+    """
     key = authority.public_key()
     algorithm = certificate.signature_hash_algorithm
     if certificate.issuer != authority.subject or not isinstance(key, ec.EllipticCurvePublicKey) or algorithm is None:
@@ -97,8 +102,11 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 
 def renewal(certificate: x509.Certificate, profile: Profile) -> datetime:
-    """When half of the certificate's life is over, counted from its issue."""
-    lifetime = max(profile.lifetime, MINUTES)
+    """When half of the certificate's life is over, counted from its issue: of the table's life, or of what the signer
+    gave if that is less.
+    """
+    given = certificate.not_valid_after_utc - (certificate.not_valid_before_utc + BACKDATE)
+    lifetime = max(min(profile.lifetime, given), MINUTES)
     return certificate.not_valid_after_utc - lifetime / 2
 
 

@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
+from hepto import durations
 from hepto.errors import ExitCode, UserError
 from hepto.given import shorten
+from hepto.values import BadValue
 
 
 class Kind(StrEnum):
@@ -64,14 +66,9 @@ MACHINES = {
 RATES = {Kind.LOSS: "2%", Kind.DUPLICATE: "10%", Kind.REORDER: "25%", Kind.CORRUPT: "5%"}
 LATENCY_EXAMPLE = "40ms..300ms"
 
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 MOST_NODES = 100_000
 """Numbers beyond are refused before a range of them takes memory."""
 
-LONGEST = 1000 * 3600.0
-"""Seconds; a float still counts nanoseconds there."""
-
-_TIME = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)(ms|s|m|h)", re.ASCII)
 _RATE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%", re.ASCII)
 _RANGE = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?", re.ASCII)
 
@@ -84,7 +81,11 @@ class When:
     end: float | None = None
 
     def __str__(self) -> str:
-        return write_time(self.begin) if self.end is None else f"{write_time(self.begin)}..{write_time(self.end)}"
+        return (
+            durations.write(self.begin)
+            if self.end is None
+            else f"{durations.write(self.begin)}..{durations.write(self.end)}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ class MachineFault:
 
     def __str__(self) -> str:
         towards = f">{write_nodes(self.towards)}" if self.towards is not None else ""
-        share = f"@{write_time(self.share[0])}/{write_time(self.share[1])}" if self.share else ""
+        share = f"@{durations.write(self.share[0])}/{durations.write(self.share[1])}" if self.share else ""
         return f"{self.when}:{write_nodes(self.nodes)}{towards}{share}"
 
 
@@ -119,22 +120,22 @@ class Weather:
 
     def __str__(self) -> str:
         is_latency = self.kind is Kind.LATENCY
-        value = f"{write_time(self.low)}..{write_time(self.high)}" if is_latency else f"{_plain(self.low * 100)}%"
+        value = (
+            f"{durations.write(self.low)}..{durations.write(self.high)}"
+            if is_latency
+            else f"{durations.plain(self.low * 100)}%"
+        )
         return f"{self.when}:{value}" if self.when else value
 
 
 Fault: TypeAlias = MachineFault | Weather
 
 
-class _MistakeError(ValueError):
-    """The reason; fit to follow "--kill 30s:7: "."""
-
-
 def parse(kind: Kind, text: str) -> Fault:
     """One fault. Raises UserError."""
     try:
         return _machine_fault(kind, text) if kind in MACHINES else _weather(kind, text)
-    except _MistakeError as error:
+    except BadValue as error:
         example = MACHINES[kind].example if kind in MACHINES else RATES.get(kind, LATENCY_EXAMPLE)
         what = f"--{kind} {shorten(text)}: {error}"
         raise UserError(what, f"write it like --{kind} {example}", ExitCode.USAGE) from None
@@ -153,28 +154,9 @@ def check_nodes(fault: Fault, nodes: int) -> None:
 def parse_time(text: str, option: str) -> float:
     """Seconds, of another option. Raises UserError."""
     try:
-        return _time(text)
-    except _MistakeError as error:
+        return durations.parse(text)
+    except BadValue as error:
         raise UserError(f"{option}: {error}", f"write it like {option} 90s", ExitCode.USAGE) from None
-
-
-def _time(text: str) -> float:
-    found = _TIME.fullmatch(text)
-    if not found:
-        raise _MistakeError(f"“{shorten(text)}” is no time such as 500ms, 12s, 5m or 1h")
-    seconds = round(float(found[1]) * UNITS[found[2]], 9)
-    if seconds > LONGEST:
-        raise _MistakeError(f"{text} is longer than {write_time(LONGEST)}")
-    return seconds
-
-
-def write_time(seconds: float) -> str:
-    """In the largest unit that needs no fraction, else in milliseconds."""
-    for unit in ("h", "m", "s"):
-        count = seconds / UNITS[unit]
-        if count == int(count) and (count or unit == "s"):
-            return f"{int(count)}{unit}"
-    return f"{_plain(seconds * 1000)}ms"
 
 
 def write_nodes(nodes: tuple[int, ...] | None) -> str:
@@ -190,15 +172,11 @@ def write_nodes(nodes: tuple[int, ...] | None) -> str:
     return ",".join("-".join(map(str, edges)) for edges in ranges)
 
 
-def _plain(number: float) -> str:
-    return f"{number:.6f}".rstrip("0").rstrip(".")
-
-
 def _when(text: str) -> When:
     begin, dots, end = text.partition("..")
-    when = When(_time(begin), _time(end) if dots else None)
+    when = When(durations.parse(begin), durations.parse(end) if dots else None)
     if when.end is not None and when.end <= when.begin:
-        raise _MistakeError("it ends before it begins")
+        raise BadValue("it ends before it begins")
     return when
 
 
@@ -209,12 +187,12 @@ def _nodes(text: str) -> tuple[int, ...] | None:
     for part in text.split(","):
         match = _RANGE.fullmatch(part)
         if not match:
-            raise _MistakeError(f"“{shorten(part)}” is no node such as 7, no range such as 0-4, and not all")
+            raise BadValue(f"“{shorten(part)}” is no node such as 7, no range such as 0-4, and not all")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise _MistakeError(f"the range {part} runs backwards")
+            raise BadValue(f"the range {part} runs backwards")
         if last >= MOST_NODES:
-            raise _MistakeError(f"there are never as many as {last} nodes")
+            raise BadValue(f"there are never as many as {last} nodes")
         found.update(range(first, last + 1))
     return tuple(sorted(found))
 
@@ -222,27 +200,27 @@ def _nodes(text: str) -> tuple[int, ...] | None:
 def _machine_fault(kind: Kind, text: str) -> MachineFault:
     before, colon, after = text.partition(":")
     if not colon:
-        raise _MistakeError("it does not say both when and which nodes")
+        raise BadValue("it does not say both when and which nodes")
     when, shape = _when(before), MACHINES[kind]
     if when.end is None and not shape.instant:
-        raise _MistakeError("it needs a beginning and an end")
+        raise BadValue("it needs a beginning and an end")
     if when.end is not None and not shape.lasting:
-        raise _MistakeError("it happens at an instant")
+        raise BadValue("it happens at an instant")
     nodes, arrow, towards = after.partition(">") if kind is Kind.PARTITION else (after, "", "")
     nodes, at, share = nodes.partition("@") if kind is Kind.PAUSE else (nodes, "", "")
     who = _nodes(nodes)
     if kind is Kind.PARTITION and who is None and not arrow:
-        raise _MistakeError("all nodes have no others to be cut off from")
+        raise BadValue("all nodes have no others to be cut off from")
     return MachineFault(kind, when, who, _nodes(towards) if arrow else None, _share(share) if at else None)
 
 
 def _share(text: str) -> tuple[float, float]:
     paused, slash, period = text.partition("/")
     if not slash:
-        raise _MistakeError("a share of time is written like 5s/6s")
-    result = _time(paused), _time(period)
+        raise BadValue("a share of time is written like 5s/6s")
+    result = durations.parse(paused), durations.parse(period)
     if not 0 < result[0] < result[1]:
-        raise _MistakeError("the pause must be shorter than its period")
+        raise BadValue("the pause must be shorter than its period")
     return result
 
 
@@ -250,16 +228,16 @@ def _weather(kind: Kind, text: str) -> Weather:
     before, colon, value = text.rpartition(":")
     when = _when(before) if colon else None
     if when is not None and when.end is None:
-        raise _MistakeError("it needs a beginning and an end")
+        raise BadValue("it needs a beginning and an end")
     if kind is Kind.LATENCY:
         low, dots, high = value.partition("..")
-        shortest = _time(low)
-        longest = _time(high) if dots else shortest
+        shortest = durations.parse(low)
+        longest = durations.parse(high) if dots else shortest
         if longest < shortest:
-            raise _MistakeError("the longest latency is shorter than the shortest")
+            raise BadValue("the longest latency is shorter than the shortest")
         return Weather(kind, when, shortest, longest)
     found = _RATE.fullmatch(value)
     if not found or float(found[1]) > 100:
-        raise _MistakeError(f"“{shorten(value)}” is no rate from 0% to 100%")
+        raise BadValue(f"“{shorten(value)}” is no rate from 0% to 100%")
     rate = round(float(found[1]) / 100, 8)
     return Weather(kind, when, rate, rate)

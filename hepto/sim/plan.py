@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from hepto.sim.faults import Fault, Weather, write_time
+from hepto import durations
+from hepto.sim.faults import Fault, Weather
 
 START_SECONDS = 1.0
 """Strangers start spread over so much time."""
@@ -41,7 +42,7 @@ class Plan:
 
     def command(self) -> str:
         """What a person types to see this run again."""
-        words = ["hepto sim", f"--nodes {self.nodes}", f"--seed {self.seed}", f"--until {write_time(self.until)}"]
+        words = ["hepto sim", f"--nodes {self.nodes}", f"--seed {self.seed}", f"--until {durations.write(self.until)}"]
         words += [f"--profile {self.profile}", *map(_option, self.faults)]
         words += ["--strangers"] if self.strangers else []
         words += ["--exact"] if self.exact else []

@@ -6,20 +6,17 @@ brightness too, for whoever does not tell them by their hue. Below a lane is wha
 """
 
 from collections.abc import Iterator, Sequence
-from xml.sax.saxutils import escape, quoteattr
 
 from hepto.sim.faults import Kind
 from hepto.sim.lanes import Belief, Step, eventful, lanes
 from hepto.sim.plan import Plan
 from hepto.sim.timeline import Happening, Timeline
+from hepto.svg import END, FAINT, GRID, INK, PAPER, axis, head, tag, text
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 1200.0, 88.0, 28.0, 104.0, 52.0
 LANE, GAP = 20.0, 9.0
 MOST_LANES = 60
-TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 21600, 86400)
-MOST_TICKS = 16
 LONGEST_LINE = 130
-INK, FAINT, GRID, PAPER = "#1f2430", "#747b8c", "#d9dce3", "#ffffff"
 
 COLOURS = {
     Belief.DEAD: "#4b2067",
@@ -44,12 +41,7 @@ STARTED_AGAIN = (Kind.KILL, Kind.UNPLUG)
 
 def draw(plan: Plan, timeline: Timeline) -> str:
     """The picture of a run, as the text of an SVG file."""
-    return "\n".join([*_Picture(plan, timeline).elements(), "</svg>", ""])
-
-
-def tick_distance(seconds: float) -> float:
-    """Between two labels of the axis."""
-    return next((tick for tick in TICKS if seconds / tick <= MOST_TICKS), TICKS[-1])
+    return "\n".join([*_Picture(plan, timeline).elements(), END, ""])
 
 
 class _Picture:
@@ -63,13 +55,9 @@ class _Picture:
 
     def elements(self) -> Iterator[str]:
         height = self._floor + BOTTOM
-        yield (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {height:g}" width="{WIDTH:g}"'
-            f' height="{height:g}" font-family="DejaVu Sans, Helvetica, Arial, sans-serif" font-size="12">'
-        )
-        yield _tag("rect", width=WIDTH, height=height, fill=PAPER)
+        yield from head(WIDTH, height)
         yield from self._heading()
-        yield from self._axis()
+        yield from axis(self._plan.until, left=LEFT, right=WIDTH - RIGHT, top=TOP - 6, floor=self._floor)
         steps = lanes(self._plan, self._timeline, self._subjects, resolution=0.5 / self._scale)
         for happening in self._timeline.happenings:
             if happening.kind is Kind.PARTITION and happening.begin < self._plan.until:
@@ -87,48 +75,40 @@ class _Picture:
 
     def _heading(self) -> Iterator[str]:
         plan = self._plan
-        yield _text(LEFT, 30, f"What {plan.nodes} nodes believed of each other", size=18, weight="bold")
+        yield text(LEFT, 30, f"What {plan.nodes} nodes believed of each other", size=18, weight="bold")
         left_out = plan.nodes - len(self._subjects)
         about = plan.command() if len(plan.command()) <= LONGEST_LINE else f"{plan.command()[:LONGEST_LINE]}…"
-        yield _text(LEFT, 50, about + (f"   ({left_out} calm nodes left out)" if left_out else ""), fill=FAINT)
+        yield text(LEFT, 50, about + (f"   ({left_out} calm nodes left out)" if left_out else ""), fill=FAINT)
         x = LEFT
         for belief in (Belief.ALIVE, Belief.SUSPECT, Belief.DEAD, Belief.LEFT, Belief.UNKNOWN):
-            yield _tag("rect", x=x, y=66, width=14, height=14, fill=COLOURS[belief], stroke=FAINT, stroke_width=0.5)
-            yield _text(x + 20, 77, belief.name.lower())
+            yield tag("rect", x=x, y=66, width=14, height=14, fill=COLOURS[belief], stroke=FAINT, stroke_width=0.5)
+            yield text(x + 20, 77, belief.name.lower())
             x += 34 + 8 * len(belief.name)
         kinds = {happening.kind for happening in self._timeline.happenings}
         if any(happening.end for happening in self._timeline.happenings if happening.kind in STARTED_AGAIN):
             kinds.add(Kind.RESTART)
         for kind, (colour, word) in SPANS.items():
             if kind in kinds:
-                yield _tag("rect", x=x, y=70, width=22, height=5, fill=colour)
-                yield _text(x + 28, 77, word)
+                yield tag("rect", x=x, y=70, width=22, height=5, fill=colour)
+                yield text(x + 28, 77, word)
                 x += 44 + 8 * len(word)
         for kind, (shape, word) in MARKS.items():
             if kind in kinds:
                 yield _mark(x + 6, 73, shape)
-                yield _text(x + 18, 77, word)
+                yield text(x + 18, 77, word)
                 x += 34 + 8 * len(word)
-
-    def _axis(self) -> Iterator[str]:
-        distance = tick_distance(self._plan.until)
-        for number in range(int(self._plan.until / distance + 1e-9) + 1):
-            x = self._x(number * distance)
-            yield _tag("line", x1=x, x2=x, y1=TOP - 6, y2=self._floor, stroke=GRID)
-            yield _text(x, self._floor + 16, f"{number * distance:g}", anchor="middle", fill=FAINT)
-        yield _text(LEFT + (WIDTH - LEFT - RIGHT) / 2, self._floor + 36, "seconds", anchor="middle", fill=FAINT)
 
     def _lane(self, subject: int, steps: Sequence[Step]) -> Iterator[str]:
         y = self._y(subject)
-        yield _text(LEFT - 10, y + 14, f"node {subject}", anchor="end")
+        yield text(LEFT - 10, y + 14, f"node {subject}", anchor="end")
         others = self._plan.nodes - 1
         top = [0] * len(steps)
         for belief in Belief:
             bottom, top = top, [low + step.counts[belief] for low, step in zip(top, steps, strict=True)]
             if belief is not Belief.NONE and top != bottom:
                 path = self._area([step.time for step in steps], bottom, top, y + LANE, LANE / max(1, others))
-                yield _tag("path", d=path, fill=COLOURS[belief])
-        yield _tag("rect", x=LEFT, y=y, width=WIDTH - LEFT - RIGHT, height=LANE, fill="none", stroke=GRID)
+                yield tag("path", d=path, fill=COLOURS[belief])
+        yield tag("rect", x=LEFT, y=y, width=WIDTH - LEFT - RIGHT, height=LANE, fill="none", stroke=GRID)
 
     def _area(self, times: Sequence[float], bottom: Sequence[int], top: Sequence[int], base: float, unit: float) -> str:
         """The stairs between two lines, along the upper one and back along the lower one."""
@@ -142,7 +122,7 @@ class _Picture:
 
     def _shade(self, partition: Happening) -> str:
         x, height = self._x(partition.begin), self._floor - TOP + 6
-        return _tag("rect", x=x, y=TOP - 6, width=self._end(partition) - x, height=height, fill=CUT, opacity=0.13)
+        return tag("rect", x=x, y=TOP - 6, width=self._end(partition) - x, height=height, fill=CUT, opacity=0.13)
 
     def _happening(self, happening: Happening) -> Iterator[str]:
         if happening.begin >= self._plan.until:
@@ -153,29 +133,15 @@ class _Picture:
             y = self._y(node)
             if happening.kind in SPANS:
                 colour = SPANS[happening.kind][0]
-                yield _tag("rect", x=begin, y=y + LANE + 1, width=end - begin, height=5, fill=colour)
+                yield tag("rect", x=begin, y=y + LANE + 1, width=end - begin, height=5, fill=colour)
                 continue
             yield _mark(begin, y + LANE / 2, MARKS[happening.kind][0])
             if happening.kind in STARTED_AGAIN and happening.end is not None and happening.end < self._plan.until:
                 yield _mark(end, y + LANE / 2, MARKS[Kind.RESTART][0])
 
 
-def _tag(name: str, **attributes: object) -> str:
-    words = [f"{key.replace('_', '-')}={quoteattr(str(value))}" for key, value in attributes.items()]
-    return f"<{' '.join([name, *words])}/>"
-
-
 def _mark(x: float, y: float, shape: str) -> str:
     """In ink on a white halo: to be seen on every colour."""
-    halo = _tag("path", d=shape, fill="none", stroke=PAPER, stroke_width=5, stroke_linejoin="round")
-    line = _tag("path", d=shape, fill=PAPER, stroke=INK, stroke_width=1.8, stroke_linejoin="round")
+    halo = tag("path", d=shape, fill="none", stroke=PAPER, stroke_width=5, stroke_linejoin="round")
+    line = tag("path", d=shape, fill=PAPER, stroke=INK, stroke_width=1.8, stroke_linejoin="round")
     return f'<g transform="translate({x:g} {y:g})">{halo}{line}</g>'
-
-
-def _text(
-    x: float, y: float, words: str, *, anchor: str = "start", fill: str = INK, size: int = 12, weight: str = "normal"
-) -> str:
-    return (
-        f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" fill="{fill}" font-size="{size}" font-weight="{weight}">'
-        f"{escape(words)}</text>"
-    )

@@ -136,7 +136,7 @@ def test_an_order_is_carried_out_and_answered(tmp_path: Path) -> None:
 def test_a_long_answer_comes_as_it_is(tmp_path: Path) -> None:
     async def story() -> None:
         async with node(tmp_path) as candidate:
-            pieces = orders.stream(operator(candidate), orders.ANCHOR, Verb.LOGS, ("etcd", "", "1", ""))
+            pieces = orders.stream(operator(candidate), orders.ANCHOR, Verb.LOGS, ("etcd", "", "", "1", ""))
             assert b"".join([piece async for piece in pieces]) == b"etcd 0\netcd 1\netcd 2\n"
 
     asyncio.run(story())

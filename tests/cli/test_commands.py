@@ -1,5 +1,6 @@
 """info, options, cmdline, key and completion do what their help says."""
 
+import hashlib
 import json
 import os
 import re
@@ -9,7 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from hepto import values
 from hepto.cli.main import main
 from hepto.config import resolve
 from hepto.errors import ExitCode
@@ -234,6 +237,24 @@ class TestKey:
         assert re.fullmatch(r"[0-9a-f]{64}", json.loads(run("key", "--json", capsys=capsys))["key"])
         assert json.loads(run("key", "--json", "--output", str(file), capsys=capsys)) == {"output": str(file)}
         assert re.fullmatch(r"[0-9a-f]{64}\n", file.read_text())
+
+    def test_an_identity_comes_with_the_fingerprint_that_operators_admit(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        file = tmp_path / "two.identity"
+        said = run("key", "--identity", "--output", str(file), capsys=capsys)
+
+        seed = values.IDENTITY.parse(file.read_text().strip())
+        public = Ed25519PrivateKey.from_private_bytes(seed.reveal()).public_key().public_bytes_raw()
+        assert said == f"fingerprint {hashlib.sha256(public).hexdigest()}\n"
+
+    def test_an_identity_alone_goes_to_standard_output_without_its_fingerprint(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["key", "--identity"]) == ExitCode.DONE
+        said = capsys.readouterr()
+        assert re.fullmatch(r"[0-9a-f]{64}\n", said.out)
+        assert re.fullmatch(r"fingerprint [0-9a-f]{64}\n", said.err)
 
     def test_a_file_is_never_overwritten(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         file = tmp_path / "key"

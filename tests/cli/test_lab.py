@@ -36,6 +36,10 @@ def nothing_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ["fault", "prefix", "2001:db8:7::/64"],
         ["fault", "move", "two"],
         ["fault", "replace", "two"],
+        ["fault", "mtu", "1400", "--silent"],
+        ["fault", "loss", "one", "two", "30"],
+        ["fault", "clock", "two", "1970-01-01"],
+        ["fault", "nat64", "on"],
     ],
     ids=" ".join,
 )
@@ -78,9 +82,32 @@ def test_status_shows_what_is_not_up_and_since_when(
     assert found["phases"] == []
 
 
-def test_what_follows_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["lab", "logs", "one", "agent", "-f", "--json"]) == ExitCode.USAGE
-    assert len(capsys.readouterr().err.splitlines()) == 2
+@pytest.mark.parametrize(
+    ("words", "request_"),
+    [
+        ([], {"verb": "logs", "service": "agent", "follow": False}),
+        (["-f"], {"verb": "logs", "service": "agent", "follow": True}),
+        (["--since", "10m", "-n", "5", "-f"], ["-f", "-n", "5", "--since", "10m", "agent"]),
+        (["--since", "boot", "--json"], ["--since", "boot", "--json", "agent"]),
+    ],
+    ids=str,
+)
+def test_logs_ask_the_channel_or_for_what_it_cannot_do_the_node(
+    words: list[str], request_: dict[str, object] | list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, object]] = []
+
+    def send(verb: str, **fields: object) -> int:
+        sent.append({"to": verb, **fields})
+        return 7
+
+    connection = SimpleNamespace(send=send, copy=lambda number, *_: number - 7)
+    monkeypatch.setattr(client, "LabClient", lambda _: contextlib.nullcontext(connection))
+    if isinstance(request_, list):
+        request_ = {"verb": "exec", "argv": [boot.PROGRAM, "logs", *request_], "stdin": None, "timeout": None}
+
+    assert main(["lab", "logs", "one", "agent", *words]) == ExitCode.DONE
+    assert sent == [{"to": "guest", "node": "one", "request": request_}]
 
 
 @pytest.mark.parametrize("name", sorted(command.commands))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,19 @@ import pytest
 from hepto.api.operators import Ordered, Verb
 from hepto.cli.main import main
 from hepto.errors import ExitCode
+from hepto.node.course import Course, plain
 from hepto.node.status import answer
 from hepto.node.status import status as status_of
+from init.contract.status import PhaseState, PhaseStatus
 from tests.cli.outside import Outside, outside
-from tests.node.facts import running
+from tests.node.facts import DONE, running
 
-STATUS = answer(status_of(running()), 10.0)
+BOOTED = replace(running(), boot=replace(DONE, phases=(PhaseStatus("data", PhaseState.DONE, 1.0, 0.5),)))
+STATUS = answer(status_of(BOOTED), 10.0, course=plain(Course(0.0).follow(status_of(BOOTED), 5.0)))
+
+CRASHES = [
+    {"service": "etcd", "wall": 0.0, "cause": "\x1b[2J", "number": 1, "up": 2.0, "memory_peak": None, "lines": ["a\tb"]}
+]
 
 
 async def status(_: tuple[str, ...], __: Ordered) -> object:
@@ -30,7 +38,7 @@ async def logs(arguments: tuple[str, ...], _: Ordered) -> object:
 
 
 async def service(arguments: tuple[str, ...], _: Ordered) -> object:
-    return STATUS["services"] if arguments[0] == "list" else None
+    return {"list": STATUS["services"], "crashes": CRASHES}.get(arguments[0])
 
 
 @pytest.fixture
@@ -52,19 +60,36 @@ def test_a_member_s_status_looks_as_on_the_node(machine: Outside, capsys: pytest
     assert machine.heard == [("status",), ("status",)]
 
 
+def test_a_member_s_boot_is_drawn_from_its_status(machine: Outside, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(machine, "boot-chart", "mymaster", "--text", capsys=capsys).startswith("Boot of one: ready after 5.0 s")
+    assert machine.heard == [("status",)]
+
+
 def test_logs_come_as_they_are(machine: Outside, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert main(machine.words("logs", "mymaster", "etcd", "-f", "-n", "2", "--ca", machine.ca)) == 0
     assert capfdbinary.readouterr().out == b"2026-07-01T00:00:00Z one\n2026-07-01T00:00:01Z two\n"
-    assert main(machine.words("logs", "mymaster", "etcd", "--json")) == 0
+    assert main(machine.words("logs", "mymaster", "etcd", "--json", "--since", "10m")) == 0
     assert main(machine.words("logs", "mymaster")) == 0
-    assert machine.heard == [("logs", "etcd", "2", "1", ""), ("logs", "etcd", "", "", "1"), ("logs", "", "", "", "")]
+    assert machine.heard == [
+        ("logs", "etcd", "2", "", "1", ""),
+        ("logs", "etcd", "", "10m", "", "1"),
+        ("logs", "", "", "", "", ""),
+    ]
 
 
 def test_services_are_listed_and_ordered(machine: Outside, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(run(machine, "service", "mymaster", "list", "--json", capsys=capsys)) == STATUS["services"]
+    assert json.loads(run(machine, "service", "mymaster", "crashes", "--json", capsys=capsys))[0]["service"] == "etcd"
+    assert "\x1b" not in run(machine, "service", "crashes", "etcd", capsys=capsys)
     assert run(machine, "service", "mymaster", "restart", "kubelet", capsys=capsys) == ""
     assert run(machine, "service", "poweroff", capsys=capsys) == ""
-    assert machine.heard == [("service", "list", ""), ("service", "restart", "kubelet"), ("service", "poweroff", "")]
+    assert machine.heard == [
+        ("service", "list", ""),
+        ("service", "crashes", ""),
+        ("service", "crashes", "etcd"),
+        ("service", "restart", "kubelet"),
+        ("service", "poweroff", ""),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -74,6 +99,7 @@ def test_services_are_listed_and_ordered(machine: Outside, capsys: pytest.Captur
         (["logs", "node1", "etcd"], "--anchor HOST"),
         (["service", "node1", "restart", "etcd"], "--anchor HOST"),
         (["logs", "--anchor", "one.example.org"], "NODE SERVICE"),
+        (["logs", "node1", "etcd", "--since", "noon", "--anchor", "one.example.org"], "--since 10m"),
         (["service", "nonsense"], "there is no command"),
         (["service", "nonsense", "more"], "there is no command"),
     ],

@@ -16,8 +16,8 @@ from hepto.mesh.model import View
 from hepto.node.facts import Clock
 from hepto.node.status import answer
 from hepto.node.status import status as status_of
-from init.contract import durable
-from init.contract.status import PhaseState, PhaseStatus, State, encode
+from init.contract import boots, durable
+from init.contract.status import LastExit, PhaseState, PhaseStatus, State, encode
 from tests.node.facts import DONE, NETWORK, running, service
 
 
@@ -71,17 +71,20 @@ def test_without_the_agent_pid_1_s_files_are_read(tmp_path: Path) -> None:
     durable.write(str(tmp_path / "status/etcd.json"), encode(service(State.BACKOFF, pid=None, starts=7)))
     durable.write(str(tmp_path / "status/later.json"), b'{"state": "hibernating"}')
 
-    found = status.read_files(str(tmp_path / "boot.json"), str(tmp_path / "status"))
+    durable.write(str(tmp_path / "before.json"), boots.encode(boots.Record("id", 1.0, 2.0)))
+
+    found = status.read_files(*(str(tmp_path / name) for name in ("boot.json", "status", "before.json")))
 
     assert not found["ready"]
     assert "agent does not answer" in found["line"]
     assert list(found["services"]) == ["etcd"]
     assert found["services"]["etcd"]["starts"] == 7
+    assert found["boot_before"]["end"] == boots.UNKNOWN
 
 
 def test_a_machine_that_is_no_node_is_told_in_two_lines(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        status.read_files(str(tmp_path / "boot.json"), str(tmp_path))
+        status.read_files(str(tmp_path / "boot.json"), str(tmp_path), str(tmp_path / "none"))
 
     assert caught.value.code is ExitCode.UNREACHABLE
     assert "hepto lab status" in caught.value.hint
@@ -98,6 +101,22 @@ def test_a_person_sees_what_is_waited_for_and_every_service() -> None:
     assert any(line.split()[:2] == ["kubelet", "waiting"] and line.endswith("waits for service etcd") for line in lines)
     assert any(line.split()[:2] == ["modules", "failed"] for line in lines)
     assert any("eth0 2001:db8:1::5 mtu 1500" in line for line in lines)
+
+
+def test_deaths_and_a_boot_that_nobody_shut_down_are_a_line_each() -> None:
+    died = service(State.READY, deaths=3, last_death=LastExit("signal", 9, 10.0))
+    once = service(State.READY, deaths=1, last_death=LastExit("exit", 1, 100.0))
+    facts = running({"etcd": once, "kubelet": died, "agent": service(State.READY)})
+    before = {"orderly": False, "end": "it was not shut down", "last": 0.0, "began": 1.0, "written": 2.0}
+    lines = shown(answer(status_of(facts), 130.0, boot_before=before)).splitlines()
+
+    assert lines[1:4] == [
+        "the boot before: it was not shut down; it was last heard of at 1970-01-01T00:00:00Z",
+        "etcd died once, last: exited with status 1, 30 s ago; hepto service crashes etcd",
+        "kubelet died 3 times, last: killed by signal 9 (SIGKILL), 2 min ago; hepto service crashes kubelet",
+    ]
+    before["orderly"] = True
+    assert "the boot before" not in shown(answer(status_of(facts), 130.0, boot_before=before))
 
 
 def test_the_clock_s_word_is_explained_and_the_nat64_prefix_shown() -> None:

@@ -144,6 +144,14 @@ class TestANodeWithoutABattery:
 
         assert (story.shown, story.confidence) == (TRUE, PEERS)
 
+    def test_is_set_by_a_master_alone_until_others_agree(self) -> None:
+        story = Story(0.0)
+        story.tell(PeerTime("one", story.offset_of(TRUE), 0.1, master=True))
+        assert (story.shown, story.confidence) == (TRUE, PEERS)
+
+        story.tell(PeerTime("one", story.offset_of(TRUE + 100), 0.1, master=True))
+        assert story.shown == TRUE, "once agreed, its word is one of many"
+
     def test_hands_over_to_ntp(self) -> None:
         story = Story(0.0)
         story.peers(one=TRUE, two=TRUE)
@@ -306,7 +314,7 @@ class TestWhatOthersSay:
 
     def test_is_asked_for_often_until_there_is_a_time_and_not_at_all_with_ntp(self) -> None:
         story = Story(TRUE)
-        assert len(of(AskPeers, story.pass_time(300))) == 10
+        assert len(of(AskPeers, story.pass_time(300))) == 12
 
         story.peers(one=TRUE, two=TRUE)
         assert len(of(AskPeers, story.pass_time(1800))) == 3

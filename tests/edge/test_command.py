@@ -1,5 +1,6 @@
 import os
 import select
+import signal
 import subprocess
 from pathlib import Path
 
@@ -47,6 +48,32 @@ def test_a_timeout_ends_grandchildren_too(tmp_path: Path) -> None:
         run(["sh", "-c", script], timeout=0.2)
 
     assert _ends(int((tmp_path / "pid").read_text()))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_while_a_child_is_made_ends_it(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signal comes when the child is there, and Popen has not returned."""
+    pids = []
+
+    class Late(subprocess.Popen[bytes]):
+        def _execute_child(self, *arguments: object, **more: object) -> None:
+            super()._execute_child(*arguments, **more)  # type: ignore[misc]  # of the class, but not of its stub
+            pids.append(self.pid)
+            os.kill(os.getpid(), number)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(number, interrupt)
+    monkeypatch.setattr(subprocess, "Popen", Late)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(["tail", "-f", "/dev/null"])
+        assert signal.getsignal(number) is interrupt
+    finally:
+        signal.signal(number, before)
+
+    assert _ends(pids[0])
 
 
 def _ends(pid: int) -> bool:

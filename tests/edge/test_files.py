@@ -1,4 +1,3 @@
-import stat
 from pathlib import Path
 
 import pytest
@@ -21,18 +20,18 @@ def test_more_than_allowed_is_an_error_and_not_a_part(tmp_path: Path) -> None:
         files.read(str(tmp_path / "file"), 4)
 
 
-def test_a_directory_gets_its_mode_also_when_it_was_there(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir(0o755)
-    files.make_directory(str(tmp_path / "a"))
-    files.make_directory(str(tmp_path / "b/c"), 0o750)
-
-    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o700
-    assert stat.S_IMODE((tmp_path / "b/c").stat().st_mode) == 0o750
-
-
 def test_names_are_sorted_and_no_directory_has_none(tmp_path: Path) -> None:
     for name in ("b", "a"):
         (tmp_path / name).touch()
 
     assert files.names(str(tmp_path)) == ("a", "b")
     assert files.names(str(tmp_path / "none")) == ()
+
+
+def test_the_room_of_a_file_system_is_that_of_statvfs(tmp_path: Path) -> None:
+    found = files.space(str(tmp_path))
+
+    assert 0 <= found.free <= found.total
+    assert 0 <= found.free_inodes <= found.inodes
+    with pytest.raises(FileNotFoundError):
+        files.space(str(tmp_path / "none"))

@@ -14,13 +14,12 @@ from hepto.edge.netlink import attribute, attribute_list, attributes, nested
 from hepto.edge.wireguard import (
     ALLOWED_AT_ONCE,
     Device,
-    Endpoint,
     Found,
-    Peer,
     PeerChange,
     peer_messages,
     read_dump,
 )
+from hepto.wireguard import Endpoint, KernelPeer
 
 ONE, OTHER = bytes(range(32)), bytes(range(32, 64))
 ENDPOINT = Endpoint(IPv6Address("2001:db8::7"), 7948)
@@ -129,7 +128,7 @@ def test_a_dump_of_pyroute2_is_read() -> None:
         "wg0",
         7948,
         ONE,
-        (Peer(OTHER, ENDPOINT, (NODE, PODS), 25, 1_700_000_000.5, 1 << 40, 148),),
+        (KernelPeer(OTHER, ENDPOINT, (NODE, PODS), 25, 1_700_000_000.5, 1 << 40, 148),),
     )
 
 

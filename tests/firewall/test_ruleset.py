@@ -57,6 +57,15 @@ def test_the_apiserver_is_reached_from_outside_only_when_it_is_open() -> None:
     assert "6443" in opened
 
 
+def test_an_apiserver_that_does_not_serve_yet_sends_all_but_its_own_host_away() -> None:
+    rule = next(rule for rule in text(replace(POLICY, closed=True), "input") if "reject" in rule)
+
+    assert "tcp reset" in rule
+    assert '"op": "!=", "left": {"meta": {"key": "iifname"}}, "right": "lo"' in rule
+    assert "6443" in rule
+    assert not any("reject" in rule for rule in text(POLICY, "input"))
+
+
 def test_ports_of_the_user_are_added_to_hepto_s_own() -> None:
     found = text(replace(POLICY, open=(("tcp", 8443), ("udp", 53))), "input")
 

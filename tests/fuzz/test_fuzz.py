@@ -1,4 +1,4 @@
-"""Fifty thousand inputs with every run of the tests; `make fuzz` runs a million."""
+"""Twenty thousand inputs with every run of the tests, many more with the long ones; `make fuzz` runs a million."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.fuzz.targets import TARGETS
 COUNT = 1250
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(8, 100))])
 @pytest.mark.parametrize("target", TARGETS)
 def test_any_input_is_a_value_or_a_named_reason(target: str, seed: int) -> None:
     for _, finding in fuzz(target, COUNT, seed):

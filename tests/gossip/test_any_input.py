@@ -2,7 +2,7 @@
 
 import random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hepto.gossip import model
@@ -69,7 +69,6 @@ events = (
 
 
 class TestAnyInput:
-    @settings(max_examples=60, deadline=None)
     @given(st.lists(st.tuples(st.sampled_from((0.0, 0.01, 0.5, 3.0, 40.0)), events), max_size=25))
     def test_no_event_in_any_order_raises_and_no_deadline_lies_in_the_past(self, script: list) -> None:  # type: ignore[type-arg]
         envelope = PacketEnvelope(b"test", None, random_bytes=random.Random(0).randbytes)

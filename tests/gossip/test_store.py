@@ -24,12 +24,15 @@ def test_no_file_is_nothing_to_complain_about() -> None:
     assert store.decode(None) == (Remembered(), "")
 
 
-@given(st.binary(max_size=200) | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
+@given(
+    st.binary(max_size=200)
+    | st.recursive(st.none() | st.integers() | st.text(), st.lists, max_leaves=10).map(json.dumps)
+)
 def test_a_broken_file_is_as_if_it_were_not_there(data: bytes | str) -> None:
     remembered, complaint = store.decode(data.encode() if isinstance(data, str) else data)
 
     assert remembered == Remembered()
-    assert complaint or data == "null"
+    assert complaint or data in ("null", b"null")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from hepto.kube import driver
+from hepto.errors import UserError
+from hepto.kube import driver, etcd_log
 from hepto.kube.files import Directory, File, KubePlan
 from hepto.kube.health import Expect, Health, Probe
 from hepto.kube.objects import Object
@@ -122,14 +123,22 @@ def test_a_missing_certificate_is_named(tmp_path: Path) -> None:
 OBJECTS = tuple(Object(f"/api/v1/{name}", {"name": name}) for name in "abc")
 
 
-def apply(apiserver: Apiserver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def apply(
+    apiserver: Apiserver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, errors: tuple[UserError, ...] = ()
+) -> list[str]:
+    """What is told; `errors` stand in the way of the first certificates."""
     monkeypatch.setattr(driver, "APPLY_RETRY", 0.0)
     notes: list[str] = []
+    to_raise = list(errors)
+
+    def mint() -> bytes:
+        if to_raise:
+            raise to_raise.pop(0)
+        return pair("bootstrap", ISSUER, now=NOW).pem()
 
     async def run() -> None:
         async with apiserver.serving(tmp_path) as url, asyncio.timeout(10):
-            pem = pair("bootstrap", ISSUER, now=NOW).pem
-            await driver.bootstrap(url, str(tmp_path / "ca.crt"), pem, OBJECTS, notes.append)
+            await driver.bootstrap(url, str(tmp_path / "ca.crt"), mint, OBJECTS, notes.append)
 
     asyncio.run(run())
     return notes
@@ -145,6 +154,18 @@ def test_objects_are_applied_by_system_masters(tmp_path: Path, monkeypatch: pyte
         (f"PATCH {item.path}?fieldManager=hepto&force=true", json.dumps(item.body), "system:masters")
         for item in OBJECTS
     ]
+
+
+def test_a_certificate_that_cannot_be_minted_is_told_once_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apiserver = Apiserver((201, b"{}"))
+    error = UserError("the clock shows 2036", "set it")
+
+    notes = apply(apiserver, tmp_path, monkeypatch, (error, error))
+
+    assert notes == ["the clock shows 2036; set it"]
+    assert len(apiserver.requests) == len(OBJECTS)
 
 
 def test_a_refused_object_is_tried_again_and_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,3 +234,47 @@ def test_a_pull_from_a_host_without_ipv6_is_explained_and_no_answer_is_no_opinio
 )
 def test_what_a_resolver_has_is_found_out_for_both_families(host: str, expected: Addresses) -> None:
     assert asyncio.run(driver.addresses_of(host)) is expected
+
+
+UNBORN, BEGUN = (
+    (Path(__file__).parent.parent / f"vectors/etcd-{name}.wal").read_bytes() for name in ("unborn", "begun")
+)
+
+
+def etcd_data(root: Path, log: bytes, *more: str) -> Path:
+    """A data directory of etcd with this log, and with further files."""
+    for name in ("member/wal/0.tmp", "member/snap/db", *more):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    (root / "member/wal" / etcd_log.FIRST).write_bytes(log.ljust(1 << 20, b"\0"))
+    return root
+
+
+def test_what_etcd_had_only_begun_to_make_is_removed(tmp_path: Path) -> None:
+    data = etcd_data(tmp_path / "etcd", UNBORN)
+
+    assert driver.remove_unborn(str(data))
+    assert list(data.iterdir()) == []
+    assert not driver.remove_unborn(str(data))
+
+
+@pytest.mark.parametrize(
+    ("log", "more"),
+    [
+        (BEGUN, ()),
+        (UNBORN, ("member/wal/0000000000000001-0000000000001000.wal",)),
+        (UNBORN, ("member/snap/0000000000000002-0000000000001000.snap",)),
+        (b"", ()),
+    ],
+    ids=["an entry", "a second segment", "a snapshot", "no log"],
+)
+def test_what_may_be_somebodys_stays(tmp_path: Path, log: bytes, more: tuple[str, ...]) -> None:
+    data = etcd_data(tmp_path / "etcd", log, *more)
+    before = sorted(data.rglob("*"))
+
+    assert not driver.remove_unborn(str(data))
+    assert sorted(data.rglob("*")) == before
+
+
+def test_a_node_that_never_had_etcd_has_nothing_to_remove(tmp_path: Path) -> None:
+    assert not driver.remove_unborn(str(tmp_path / "etcd"))

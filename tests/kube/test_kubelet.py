@@ -42,6 +42,8 @@ def test_the_configuration_is_whole() -> None:
         "enableProfilingHandler": False,
         "containerLogMaxSize": "5Mi",
         "containerLogMaxFiles": 3,
+        "podPidsLimit": 4096,
+        "systemReserved": {"pid": "1024"},
         "evictionHard": {"memory.available": "50Mi", "nodefs.available": "5%", "nodefs.inodesFree": "5%"},
     }
 

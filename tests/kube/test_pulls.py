@@ -96,6 +96,7 @@ def test_many_hosts_are_not_all_looked_up() -> None:
         | st.dictionaries(
             st.sampled_from(["items", "status", "containerStatuses", "state", "waiting", "reason", "image"]), inner
         ),
+        max_leaves=10,
     ).map(lambda value: json.dumps(value).encode())
 )
 def test_what_is_no_list_of_pods_has_no_failures(body: bytes) -> None:

@@ -43,6 +43,8 @@ class FakeMachine:
 
     def boot(self) -> None:
         self.print(f"booted {sys.argv[sys.argv.index('-uuid') + 1]}\r\n".encode())
+        if "-rtc" in sys.argv:
+            self.print(f"clock {sys.argv[sys.argv.index('-rtc') + 1]}\r\n".encode())
         self.requests = channel.Decoder()
         self.channel.sendall(channel.encode({"hello": 1}))
 
@@ -67,6 +69,8 @@ class FakeMachine:
         order = execute
         if order == "set_link" and arguments:
             self.print(f"cable {arguments['name']} {'in' if arguments['up'] else 'out'}\r\n".encode())
+        elif order.startswith("blockdev-") and arguments:
+            self.print(f"{order} {json.dumps(arguments)}\r\n".encode())
         elif order == "system_reset":
             self.event("RESET", reason="host-qmp-system-reset")
             self.event("RESET", reason="host-qmp-system-reset")

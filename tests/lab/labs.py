@@ -23,9 +23,11 @@ def until(condition: Callable[[], bool], what: str) -> None:
         select.select([], [], [], 0.02)
 
 
-def lab(name: str = "test") -> spec.Lab:
+def lab(name: str = "test", *further: str) -> spec.Lab:
+    """One node, and others without a disk and a key."""
     fake = spec.Emulator((sys.executable, str(HERE / "fake_qemu.py")), (("PYTHONPATH", str(ROOT)),), (10, 0))
-    return spec.Lab(name, "/image", fake, (spec.Node("one", credentials=(("hepto.key", "5ec4e7"),), disk=16),))
+    one = spec.Node("one", credentials=(("hepto.key", "5ec4e7"),), disk=16)
+    return spec.Lab(name, "/image", fake, (one, *(spec.Node(name, disk=0) for name in further)))
 
 
 def host_on_the_bridge(made: LabClient, bridge: str = "lab0", prefix: str = "2001:db8:1:") -> dict[str, Any]:

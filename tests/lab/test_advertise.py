@@ -1,10 +1,10 @@
-"""Advertisements against bytes written out by hand from RFC 4861 and RFC 8106."""
+"""Advertisements against bytes written out by hand from RFC 4861, RFC 8106 and RFC 8781."""
 
 from ipaddress import IPv6Address, IPv6Network
 
 import pytest
 
-from hepto.lab.advertise import Advertisement, Prefix, Resolvers, SearchDomains
+from hepto.lab.advertise import Advertisement, Nat64, Prefix, Resolvers, SearchDomains
 
 PREFIX = IPv6Network("2001:db8:1::/64")
 
@@ -48,8 +48,12 @@ def test_flags_managed_and_other_are_the_two_upper_bits() -> None:
             {"search_domains": (SearchDomains(("a.b.", "c"), 60),)},
             "1f 02 0000 0000003c 01 61 01 62 00 01 63 00",
         ),
+        (
+            {"nat64": (Nat64(IPv6Network("64:ff9b::/96"), 1800),)},
+            "26 02 0708 0064ff9b0000000000000000",
+        ),
     ],
-    ids=["source", "mtu", "prefix", "withdrawn-prefix", "rdnss", "rdnss-two", "dnssl", "dnssl-two"],
+    ids=["source", "mtu", "prefix", "withdrawn-prefix", "rdnss", "rdnss-two", "dnssl", "dnssl-two", "pref64"],
 )
 def test_an_option_has_the_bytes_of_its_rfc(given: dict[str, object], option: str) -> None:
     encoded = Advertisement(**given).encode()  # type: ignore[arg-type]  # rows of a table

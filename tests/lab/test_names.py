@@ -1,16 +1,17 @@
 """The lab's DNS answers, byte by byte where it matters."""
 
 import struct
-from ipaddress import IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hepto.lab.names import answer
+from hepto.lab.names import Table, answer
 
 OUTSIDE = IPv6Address("2001:db8:2::2")
-TABLE = {"outside.lab.internal": OUTSIDE}
+TABLE: Table = {"outside.lab.internal": OUTSIDE, "old.lab.internal": IPv4Address("192.0.2.1")}
+OLD_NAME = b"\3old\3lab\10internal\0"
 AAAA, A, TXT = 28, 1, 16
 QUESTION_NAME = b"\7outside\3lab\10internal\0"
 
@@ -30,6 +31,17 @@ def test_a_known_name_gives_its_address() -> None:
     assert answer(asked, TABLE) == expected
 
 
+def test_a_name_of_ipv4_alone_gives_that() -> None:
+    asked = question(OLD_NAME, kind=A)
+
+    expected = (
+        bytes.fromhex("1234 8580 0001 0001 0000 0000")
+        + asked[12:]
+        + bytes.fromhex("c00c 0001 0001 0000001e 0004 c0000201")
+    )
+    assert answer(asked, TABLE) == expected
+
+
 def test_the_case_of_a_name_does_not_matter_and_is_given_back() -> None:
     asked = question(b"\7OutSide\3lab\10internal\0")
     reply = answer(asked, TABLE)
@@ -44,12 +56,13 @@ def test_the_case_of_a_name_does_not_matter_and_is_given_back() -> None:
     [
         (QUESTION_NAME, A, 0),
         (QUESTION_NAME, TXT, 0),
+        (OLD_NAME, AAAA, 0),
         (b"\3lab\10internal\0", AAAA, 0),
         (b"\7nowhere\3lab\10internal\0", AAAA, 3),
         (b"\7example\3org\0", AAAA, 3),
         (b"\0", AAAA, 3),
     ],
-    ids=["no-ipv4", "no-text", "empty-non-terminal", "unknown", "elsewhere", "root"],
+    ids=["no-ipv4", "no-text", "no-ipv6", "empty-non-terminal", "unknown", "elsewhere", "root"],
 )
 def test_what_is_not_there_gives_no_answer_and_the_right_code(name: bytes, kind: int, code: int) -> None:
     reply = answer(question(name, kind), TABLE)

@@ -24,7 +24,7 @@ def test_the_first_node_makes_the_cluster_and_the_others_know_its_address_and_it
     made = lab(Wish(nodes=3), QEMU, "00ff")
 
     assert [node.name for node in made.nodes] == ["one", "two", "three"]
-    assert [node.cpus for node in made.nodes] == [1, 1, 1]
+    assert [node.cpus for node in made.nodes] == [2, 1, 1]
     assert [node.memory for node in made.nodes] == [2048, 1024, 1024]
     anchor = f"hepto.anchor={made.address('one')},one.lab.internal"
     assert not any(word.startswith("hepto.anchor") for word in made.nodes[0].options)
@@ -60,6 +60,11 @@ def test_nodes_without_kubernetes_are_small_and_what_is_given_wins() -> None:
 
 def test_only_the_first_node_gets_the_disk_that_is_given() -> None:
     assert [node.disk_from for node in lab(Wish(nodes=2, disk_from="/disk"), QEMU, None).nodes] == ["/disk", ""]
+
+
+def test_machines_have_a_watchdog_only_if_it_is_wished() -> None:
+    assert [node.watchdog for node in lab(Wish(nodes=2, watchdog=True), QEMU, "00").nodes] == [True, True]
+    assert not lab(Wish(), QEMU, "00").nodes[0].watchdog
 
 
 def test_without_a_key_there_is_no_credential() -> None:

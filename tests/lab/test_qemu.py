@@ -1,11 +1,14 @@
 """QEMU's arguments follow from the specification and show no secret."""
 
+import json
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from uuid import UUID
 
-from hepto.lab.qemu import Descriptors, Machine, argv, command_line, probe_argv
+import pytest
+
+from hepto.lab.qemu import Descriptors, Machine, argv, broken, command_line, data_nodes, export_argv, mended, probe_argv
 from hepto.lab.spec import Emulator
 
 TEN = Emulator(("qemu-system-x86_64",), (), (10, 0, 2))
@@ -42,13 +45,58 @@ def test_the_machine_is_what_the_specification_says() -> None:
     assert "virtio-net-pci,netdev=net0,mac=52:54:00:ab:cd:ef,romfile=" in words
 
 
+def test_a_clock_begins_where_it_is_told() -> None:
+    assert "-rtc" not in argv(TEN, MACHINE, GIVEN)
+    assert values(argv(TEN, replace(MACHINE, clock="1970-01-01T00:00:00"), GIVEN), "-rtc") == [
+        "base=1970-01-01T00:00:00"
+    ]
+
+
+def test_a_watchdog_is_there_when_it_is_asked_for_and_resets_the_machine() -> None:
+    words = argv(TEN, replace(MACHINE, watchdog=True), GIVEN)
+
+    assert "i6300esb" in values(words, "-device")
+    assert values(words, "-action") == ["watchdog=reset"]
+    assert "i6300esb" not in argv(TEN, MACHINE, GIVEN)
+
+
 def test_the_root_comes_first_and_cannot_be_written() -> None:
-    root, data = values(argv(TEN, MACHINE, GIVEN), "-blockdev")
+    words = argv(TEN, MACHINE, GIVEN)
+    root, *data = values(words, "-blockdev")
 
     assert "node-name=root" in root
     assert "read-only=on" in root
-    assert "node-name=data" in data
-    assert "read-only" not in data
+    assert [json.loads(node) for node in data] == list(data_nodes(Path("/state/data.raw")))
+    assert not any("read-only" in node for node in data)
+    assert [device for device in values(words, "-device") if device.startswith("virtio-blk")] == [
+        "virtio-blk-pci,drive=root,serial=hepto-root",
+        "virtio-blk-pci,drive=data,serial=lab-data",
+    ]
+
+
+def test_flushes_of_a_recorded_disk_come_as_far_as_the_log_and_those_of_another_nowhere() -> None:
+    *_, plain = data_nodes(Path("/data"))
+    image, log, data = data_nodes(Path("/data"), Path("/log"))
+
+    assert plain["cache"] == image["cache"] == log["log"]["cache"] == {"no-flush": True}
+    assert log["driver"] == "blklogwrites"
+    assert not {"cache", "detect-zeroes"} & (log.keys() | data.keys())
+    assert (data["file"], log["file"], log["log"]["filename"]) == (log["node-name"], image["node-name"], "/log")
+
+
+@pytest.mark.parametrize("writes", [None, Path("/log")])
+def test_a_broken_disk_is_mended_by_what_it_was_before(writes: Path | None) -> None:
+    *_, below, data = data_nodes(Path("/data"), writes)
+
+    (add, between), (reopen, so) = broken(data)
+    (again, as_before), (delete, gone) = mended(data)
+
+    assert (add, reopen, again, delete) == ("blockdev-add", "blockdev-reopen", "blockdev-reopen", "blockdev-del")
+    assert between["image"] == below["node-name"]
+    assert {rule["iotype"] for rule in between["inject-error"]} == {"read", "write", "write-zeroes"}
+    assert so["options"] == [{**data, "file": between["node-name"]}]
+    assert as_before["options"] == [data]
+    assert gone == {"node-name": between["node-name"]}
 
 
 def test_without_a_data_disk_there_is_only_the_root() -> None:
@@ -72,11 +120,19 @@ def test_a_secret_is_named_by_its_file() -> None:
     assert values(argv(TEN, MACHINE, GIVEN), "-smbios") == ["type=11,path=/state/credentials/hepto.key"]
 
 
+def test_a_disk_can_be_had_without_a_machine() -> None:
+    words = export_argv(TEN, data_nodes(Path("/data"), Path("/log")), 9)
+
+    assert values(words, "-machine") == ["none"]
+    assert [json.loads(node) for node in values(words, "-blockdev")] == list(data_nodes(Path("/data"), Path("/log")))
+    assert values(words, "-chardev") == ["socket,id=qmp,fd=9"]
+
+
 def test_a_comma_in_a_path_is_doubled() -> None:
     words = argv(TEN, replace(MACHINE, console_log=Path("/a,b/log"), data=Path("/a,b/data")), GIVEN)
 
     assert any("logfile=/a,,b/log," in word for word in words)
-    assert any("file.filename=/a,,b/data" in word for word in words)
+    assert any('"filename": "/a,b/data"' in word for word in words)  # JSON
 
 
 def test_a_machine_may_reboot_but_the_probe_may_not() -> None:

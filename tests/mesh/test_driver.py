@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from hepto.edge import route
-from hepto.mesh.driver import MeshDriver, clamp, load_key, public_key
+from hepto.mesh import machine
+from hepto.mesh.driver import MeshDriver, clamp, load_key
 from hepto.mesh.model import State
 from hepto.mesh.plan import mesh
+from hepto.wireguard import public_key
 from tests.mesh.tunnel import FakeTunnel
 from tests.mesh.world import PLAN, peer, place
 
@@ -213,8 +215,9 @@ class FakeEcho:
 
 @pytest.mark.parametrize(("path", "expected"), [(0, 1420), (1400, 1320)])
 def test_a_peer_that_is_heard_is_probed_and_the_kernel_s_knowledge_counts(
-    tmp_path: Path, path: int, expected: int
+    tmp_path: Path, path: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(machine, "SOON", 0.05)
     tunnel = FakeTunnel()
     tunnel.answering, tunnel.path = True, path
     tunnel.line = FakeEcho(1420)  # type: ignore[assignment] # of the same shape

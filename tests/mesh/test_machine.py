@@ -4,7 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hepto.mesh.model import Endpoint, Own, Peers, RemovePeer, RemoveRoute, SetPeer, SetRoute, State, Underlay
+from hepto.mesh.model import Own, Peers, RemovePeer, RemoveRoute, SetPeer, SetRoute, State, Underlay
+from hepto.wireguard import Endpoint
 from tests.mesh.world import OWN, PLAN, World, key, peer, place
 
 A, B, C = place(1), place(2), place(3)
@@ -288,7 +289,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS, st.sets(st.builds(place, st.integers(1, 4))))
 def test_planning_on_the_result_orders_nothing_whatever_was_wished(
     steps: list[tuple[list[object], frozenset[bytes], float]], alive: set[Endpoint]

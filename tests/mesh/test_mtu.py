@@ -79,6 +79,19 @@ def test_a_path_that_swallows_what_is_too_large_is_measured_to_16_bytes(carries:
     assert path.run(5 * AGAIN).result == (expected, Finding.SMALLER), "measured again with the lower MTU in force"
 
 
+@pytest.mark.parametrize("silence", [3.0, 5.9, 6.1, 7.0, 11.0, 12.1, 18.1])
+@pytest.mark.parametrize(("carries", "expected"), [(1500, None), (1492, 1408), (1400, 1312), (1360, 1280)])
+@pytest.mark.parametrize("present", [None, 1312])
+def test_a_silence_at_the_beginning_is_not_taken_for_a_narrow_path(
+    silence: float, carries: int, expected: int | None, present: int | None
+) -> None:
+    path = Path(0, present=present)
+    path.run(silence)
+    path.carries = carries
+
+    assert path.run(AGAIN * 1.3).result == (expected, Finding.WHOLE if expected is None else Finding.SMALLER)
+
+
 @pytest.mark.parametrize(("carries", "expected"), [(1492, 1412), (1480, 1400), (1361, 1281)])
 def test_where_routers_tell_the_kernel_knows_it_to_the_byte(carries: int, expected: int) -> None:
     path = Path(carries, tells=True).run(60)
@@ -140,6 +153,20 @@ def test_who_answers_no_echo_is_left_as_it_is() -> None:
     assert path.prober.size(b"k") is None
     path.carries = 1400
     assert path.run(600).result == (1312, Finding.SMALLER)
+
+
+def test_a_short_silence_after_a_move_is_soon_over_and_a_long_one_costs_little() -> None:
+    path = Path(1400).run(60)
+    path.carries = 0
+    path.prober.underlay(1420, path.now, moved=True)
+    path.run(25)
+    path.carries, path.tells = 1300, True
+    assert path.run(60).result == (1280, Finding.FRAGMENTS)
+
+    path.carries, path.is_known, path.tells = 0, False, False
+    path.prober.underlay(1420, path.now, moved=True)
+    asked = len(path.run(AGAIN).sizes)
+    assert len(path.run(AGAIN).sizes) - asked < 9 * 13, "nine probes in five minutes"
 
 
 def test_another_endpoint_is_measured_at_once() -> None:

@@ -9,7 +9,7 @@ from ipaddress import IPv6Address, IPv6Interface, IPv6Network
 from hepto.edge import route, wireguard
 from hepto.edge.echo import Echo
 from hepto.edge.tunnel import Tunnel
-from hepto.mesh.driver import public_key
+from hepto.wireguard import KernelPeer, public_key
 
 
 class FakeTunnel(Tunnel):
@@ -21,7 +21,7 @@ class FakeTunnel(Tunnel):
         self.own: list[IPv6Interface] = []
         self.table: dict[IPv6Network, route.Route] = {}
         self.configured = wireguard.Found("wg0", 0, bytes(32), ())
-        self.peers: dict[bytes, wireguard.Peer] = {}
+        self.peers: dict[bytes, KernelPeer] = {}
         self.refused: set[bytes] = set()
         self.answering = False
         """Peers complete a handshake when they are set."""
@@ -74,7 +74,7 @@ class FakeTunnel(Tunnel):
             if change.remove:
                 self.peers.pop(change.public_key, None)
                 continue
-            found = self.peers.get(change.public_key, wireguard.Peer(change.public_key))
+            found = self.peers.get(change.public_key, KernelPeer(change.public_key))
             self.peers[change.public_key] = replace(
                 found,
                 endpoint=change.endpoint or found.endpoint,

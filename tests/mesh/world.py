@@ -10,9 +10,7 @@ from hepto.machine import Effect, Event, Note
 from hepto.mesh.machine import MeshMachine
 from hepto.mesh.model import (
     Cut,
-    Endpoint,
     Kernel,
-    KernelPeer,
     Look,
     Own,
     Peer,
@@ -24,6 +22,7 @@ from hepto.mesh.model import (
     SetPeer,
     SetRoute,
 )
+from hepto.wireguard import Endpoint, KernelPeer
 
 PLAN = AddressPlan("mycluster")
 OWN = Own(b"o" * 32, PLAN.node("own"), PLAN.prefix)

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from hepto.machine import Effect, Note
 from hepto.net.advertisement import Advertisement, Nat64, Prefix, Resolvers, Search
+from hepto.net.duplicates import AGAIN_SECONDS
 from hepto.net.machine import FIRST_INTERVAL, LONGEST_INTERVAL, NetworkMachine
 from hepto.net.model import (
     PUBLIC_RESOLVERS,
     Address,
+    Again,
     Close,
     Interface,
     Missing,
@@ -261,6 +263,23 @@ def test_a_duplicate_address_is_named() -> None:
     assert story.missing().reason is Reason.ADDRESS
     assert str(GLOBAL.ip) in story.missing().what
     assert "duplicate" in story.missing().what
+
+
+def test_a_duplicate_address_is_tried_again_until_it_is_free() -> None:
+    story = Story()
+    duplicate = replace(connected(ETH0), addresses=(Address(GLOBAL, failed=True),), gateways=(ROUTER,))
+    story.see(duplicate)
+    story.hear(replace(USUAL, resolvers=(), search=(), nat64=(), lifetime=0xFFFF))
+    for _ in range(3):
+        before = story.now
+        assert story.wait() == (Again(2, "eth0", GLOBAL),)
+        assert story.now - before == AGAIN_SECONDS
+        story.see(replace(duplicate, addresses=(Address(GLOBAL, tentative=True),)))
+        story.see(duplicate)
+
+    story.see(addressed(ETH0))
+    assert story.machine.view.missing is None
+    assert not any(isinstance(effect, Again) for effect in story.wait())
 
 
 def test_a_router_without_a_prefix_is_told_from_one_that_wants_dhcp() -> None:

@@ -1,8 +1,11 @@
 import asyncio
+import errno
 
 import pytest
 
-from hepto.node.board import Board
+from hepto.errors import UserError
+from hepto.node.board import TRIED_AGAIN, Board
+from init.contract import paths
 from init.contract.status import Reason, State
 from tests.node.facts import service
 
@@ -20,6 +23,32 @@ def test_a_problem_keeps_its_time_while_it_is_the_same() -> None:
     board.solved("mesh")
     board.solved("mesh")
     assert board.facts.problems == {}
+
+
+def test_what_the_disk_has_refused_is_said_in_its_words_and_looked_at() -> None:
+    board = Board()
+    board.failed("plan", OSError(errno.EROFS, "Read-only file system", f"{paths.DATA}/demo/x"), Reason.PHASE, "agent")
+
+    problem = board.facts.problems["plan"]
+    assert (problem.reason, problem.subject) == (Reason.DATA_DISK, "")
+    assert "read-only" in problem.what
+    assert board.disk.is_set()
+
+
+@pytest.mark.parametrize(
+    ("error", "what", "hint"),
+    [
+        (OSError(errno.EACCES, "Permission denied", "/run/x"), "[Errno 13] Permission denied: '/run/x'", TRIED_AGAIN),
+        (UserError("the key is damaged", "restore it"), "the key is damaged", "restore it"),
+    ],
+)
+def test_what_else_has_failed_is_said_as_it_is(error: UserError | OSError, what: str, hint: str) -> None:
+    board = Board()
+    board.failed("plan", error, Reason.PHASE, "agent")
+
+    problem = board.facts.problems["plan"]
+    assert (problem.reason, problem.subject, problem.what, problem.hint) == (Reason.PHASE, "agent", what, hint)
+    assert not board.disk.is_set()
 
 
 def test_only_a_change_is_news() -> None:

@@ -7,6 +7,7 @@ from hepto.clock import chrony
 from hepto.kube.parameters import Cni, Credential, Proxy
 from hepto.net.model import Missing, View
 from hepto.node import desired
+from hepto.pki.profiles import MINUTES, PROFILES
 from hepto.values import Secret
 from init.contract.status import Reason
 from tests.node.facts import NETWORK, config, identity
@@ -119,6 +120,11 @@ def test_parameters_follow_configuration_and_network() -> None:
 
 def test_without_kubernetes_nothing_of_it_is_planned() -> None:
     assert desired.kube_parameters(identity(debug="no-kube"), NETWORK, "one", "", None) is None
+
+
+def test_leaves_are_short_only_if_that_was_asked_for() -> None:
+    assert identity(debug="lab,short-leaves").longest_leaf == MINUTES
+    assert all(profile.lifetime < identity(debug="lab").longest_leaf for profile in PROFILES)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,9 @@ def test_a_peer_s_time_comes_with_its_name(tmp_path: Path) -> None:
             found = await ask(place, WORKER.node, KNOWN)
             assert found.name == WORKER.node
             assert found.offset == pytest.approx(time.time() + 3600 - now(), abs=30)
+            assert not found.master
+        async with node(tmp_path, Confidence.PEERS, master=True) as (place, _):
+            assert (await ask(place, MASTER.node, KNOWN)).master
 
     asyncio.run(story())
 

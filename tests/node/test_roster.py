@@ -10,13 +10,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hepto.address import AddressPlan
 from hepto.gossip.plain import EndpointRecord, Meta
-from hepto.mesh.model import Endpoint
 from hepto.node.roster import Roster, Said, claims_control_plane
 from hepto.node.standing import Standing
 from hepto.pki import grant, revocations
 from hepto.pki.grant import Grant
 from hepto.pki.revocations import Revocations, Revoked
 from hepto.values import Role
+from hepto.wireguard import Endpoint
 from tests.pki.example import authority
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

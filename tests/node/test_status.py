@@ -37,6 +37,31 @@ def test_the_first_cause_in_the_order_of_the_boot_is_the_one_thing() -> None:
     assert found.line(10.0) == "waiting for interface wg0, 7 s: no WireGuard. another kernel"
 
 
+def test_others_are_not_to_blame_while_the_cable_is_out() -> None:
+    """Gossip says after seconds that no member answers, and to look at those: seen on a node whose cable was out."""
+    problems = {
+        "gossip": Problem(Reason.ANCHOR, "one", 3.0, "no member has answered yet"),
+        "mesh": Problem(Reason.INTERFACE, "wg0", 3.0, "no WireGuard"),
+    }
+    out = replace(NETWORK, missing=Missing(Reason.CARRIER, "eth0", "no cable", "connect it"), since=4.0)
+    services = {"etcd": service(State.BACKOFF)}
+    facts = replace(running(services), network=out, problems=problems)
+
+    reasons = [wait.reason for wait in status(facts).waits]
+    assert reasons == [Reason.INTERFACE, Reason.CARRIER, Reason.ANCHOR, Reason.SERVICE]
+    plugged = status(replace(running(), problems={"gossip": problems["gossip"]}))
+    assert plugged.waits_for is not None
+    assert plugged.waits_for.reason is Reason.ANCHOR
+
+
+def test_what_several_parts_wait_for_is_said_once() -> None:
+    full = Problem(Reason.DATA_DISK, "", 3.0, "the data disk is full")
+    later = replace(full, since=5.0)
+    found = status(replace(running(), problems={"disk": full, "keys": replace(full, what="broken"), "plan": later}))
+
+    assert [(wait.what, wait.since) for wait in found.waits] == [("the data disk is full", 3.0), ("broken", 3.0)]
+
+
 def test_all_mistakes_of_the_configuration_are_on_the_console_and_nothing_else_is_waited_for() -> None:
     mistakes = (
         Mistake("hepto.rol", "hepto.rol is unknown", "did you mean hepto.role?"),
@@ -67,12 +92,12 @@ def test_the_root_is_named_and_not_those_that_wait_for_it() -> None:
         (
             State.BACKOFF,
             {"last_exit": LastExit("exit", 3, 1.0), "starts": 4},
-            "it ended with status 3 (4 starts). hepto logs etcd",
+            "exited with status 3 (4 starts). hepto logs etcd",
         ),
         (
             State.FAILED,
             {"last_exit": LastExit("exec", 2, 1.0), "starts": 1},
-            "it ended with error 2 (1 starts). hepto logs etcd",
+            "could not be started: No such file or directory (1 starts). hepto logs etcd",
         ),
         (State.UP, {}, "it runs, but is not ready yet. hepto logs etcd"),
         (State.UP, {"error": "argv: missing"}, "argv: missing. hepto logs etcd"),

@@ -22,6 +22,7 @@ from hepto.pki.register import Register, dump, load
 from hepto.pki.signer import Answer, Signer
 from hepto.pki.store import Pair
 from hepto.values import Role, Secret
+from hepto.wireguard import public_key
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 PLAN = AddressPlan("mycluster")
@@ -78,7 +79,7 @@ class Node:
 
     @property
     def wireguard_public(self) -> bytes:
-        return fields.wireguard_public(self.wireguard.reveal())
+        return public_key(self.wireguard.reveal())
 
     @property
     def fingerprint(self) -> str:

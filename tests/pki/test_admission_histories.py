@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hepto.errors import UserError
@@ -17,7 +17,6 @@ steps = st.tuples(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.booleans(), st.lists(steps, max_size=25))
 def test_no_history_breaks_what_must_hold(by_key: bool, history: list[tuple[str, int, int, int, int]]) -> None:
     """Whoever asks for what, in any order, under any names and with any of three identities and WireGuard keys."""

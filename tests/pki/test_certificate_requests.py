@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hepto.pki import join
@@ -103,7 +103,6 @@ def test_a_worker_never_gets_a_masters_certificate(master: Master, profile: str)
     assert master.register == before
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(PROFILES),
     st.text(st.characters(codec="ascii", categories=("L", "N", "P", "Zs")), max_size=20),
@@ -192,3 +191,10 @@ def test_an_operator_gets_a_client_certificate_for_a_day(master: Master) -> None
     assert certificate.not_valid_after_utc == NOW + timedelta(days=1)
     usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(usages) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+
+
+def test_no_operator_gets_a_certificate_by_a_clock_outside_of_the_authoritys_life(master: Master) -> None:
+    with pytest.raises(PkiError, match="outside of its CA's life") as error:
+        master.signer.operator_certificate("SHA256:abc", csr(key()), NOW + timedelta(days=4000))
+
+    assert error.value.kind is Reason.BAD_CLOCK

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import stat
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,23 @@ def test_no_authority_is_made_by_an_implausible_clock(tmp_path: Path) -> None:
 
     assert not Pki(str(tmp_path), MASTER).locked
     assert content(tmp_path) == {}
+
+
+@pytest.mark.parametrize("years", [11, -2], ids=["after", "before"])
+def test_a_clock_outside_of_the_authoritys_life_is_named_and_changes_nothing(
+    pki: Pki, tmp_path: Path, years: int
+) -> None:
+    """It was an AssertionError, which ended the agent again and again until somebody set the clock."""
+    before = content(tmp_path)
+    jumped = NOW + years * 365 * DAY
+
+    for issue in (partial(pki.establish, jumped, plausible=False), partial(pki.bootstrap, jumped)):
+        with pytest.raises(UserError, match=f"the clock shows {jumped:%F}, ") as error:
+            issue()
+        assert "NTP" in error.value.hint
+
+    assert content(tmp_path) == before
+    assert pki.establish(NOW, plausible=True) == ()
 
 
 @pytest.mark.parametrize("name", ["ca.pem", "etcd-ca.pem", "service-account.pem", "secrets-encryption.json"])

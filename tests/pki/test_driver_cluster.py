@@ -12,7 +12,7 @@ from hepto.errors import UserError
 from hepto.pki import admission, grant, store
 from hepto.pki.driver import Pki
 from hepto.pki.joiner import Enrolment, Joiner, Renewer
-from hepto.pki.profiles import DAY, held_by
+from hepto.pki.profiles import AUTHORITY_LIFETIME, DAY, MINUTES, held_by
 from hepto.pki.reasons import PkiError
 from hepto.pki.signer import Answer
 from hepto.pki.verify import Flaw
@@ -27,12 +27,12 @@ def files(directory: Path) -> dict[str, bytes]:
 class Cluster:
     """A master in one directory, a worker in another."""
 
-    def __init__(self, directory: Path, admit: str = "key"):
+    def __init__(self, directory: Path, admit: str = "key", longest: timedelta = AUTHORITY_LIFETIME):
         self.master_node, self.node = Node("mymaster", Role.FULL), Node()
         for name in ("master", "worker"):
             (directory / name).mkdir()
         self.directory = directory / "worker"
-        self.master = Pki(str(directory / "master"), MASTER)
+        self.master = Pki(str(directory / "master"), MASTER, longest)
         self.master.establish(NOW, plausible=True)
         self.master.enrol_master(self.master_node.identity, self.master_node.wireguard_public, NOW)
         self.signer = self.master.signer(self.master_node.wireguard, (GOSSIP_KEY,), admit=admit)
@@ -200,6 +200,18 @@ class TestTheWorkers:
 
         assert cluster.worker.due(NOW + DAY / 2) == ()
         assert cluster.worker.deadline(NOW + DAY / 2) == NOW + DAY
+
+    def test_short_leaves_are_the_masters_affair_and_renewed_by_half_of_their_life(self, tmp_path: Path) -> None:
+        cluster = Cluster(tmp_path, longest=MINUTES)
+        cluster.join()
+        half = NOW + MINUTES / 2
+
+        assert cluster.master.due(NOW) == cluster.worker.due(NOW) == ()
+        assert cluster.master.deadline(NOW) == cluster.worker.deadline(NOW) == half
+        assert {due.profile for due in cluster.master.renew(half)} == set(held_by(MASTER))
+        cluster.signer.server_key = cluster.master.server_key()
+        assert set(cluster.renew(half).certificates) == {profile.name for profile in held_by(WORKER)}
+        assert cluster.master.deadline(half) == cluster.worker.deadline(half) == NOW + MINUTES
 
     def test_an_interrupted_join_is_no_membership(self, cluster: Cluster) -> None:
         cluster.join()

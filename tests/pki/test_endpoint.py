@@ -34,6 +34,7 @@ def test_another_record_is_not(changed: tuple[str, tuple[bytes, ...], int, int, 
 @pytest.mark.parametrize(
     ("identity", "signature"),
     [(bytes(32), SIGNATURE), (b"", SIGNATURE), (PUBLIC, b""), (PUBLIC, bytes(64)), (b"\xff" * 32, SIGNATURE)],
+    ids=["zeros", "no key", "no signature", "signature of zeros", "ones"],
 )
 def test_nonsense_is_no_signature(identity: bytes, signature: bytes) -> None:
     assert not endpoint.verify(identity, *RECORD, signature)

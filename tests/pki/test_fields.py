@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hepto.pki import fields
 from hepto.pki.reasons import PkiError, Reason
+from hepto.wireguard import public_key
 
 
 def test_the_bytes_that_are_signed_do_not_change() -> None:
@@ -70,9 +71,9 @@ def test_the_join_key_is_of_key_and_cluster() -> None:
 def test_two_wireguard_keys_agree() -> None:
     one, other = (X25519PrivateKey.generate().private_bytes_raw() for _ in range(2))
 
-    shared = fields.shared_key(one, fields.wireguard_public(other))
+    shared = fields.shared_key(one, public_key(other))
 
-    assert shared == fields.shared_key(other, fields.wireguard_public(one))
+    assert shared == fields.shared_key(other, public_key(one))
     assert len(shared) == 32
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hepto.gossip.plain import MOST_ADDRESSES, EndpointRecord, Meta, decode_meta, encode_meta
@@ -42,7 +42,6 @@ def test_no_changed_bit_is_believed() -> None:
             grant.verify(bytes(changed), "node1", ISSUER.certificate)
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200) | st.binary(min_size=grant.BYTES, max_size=grant.BYTES))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:

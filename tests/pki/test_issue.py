@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hepto.pki import issue
-from hepto.pki.profiles import BY_NAME, Authority, Subject
+from hepto.pki.profiles import BY_NAME, DAY, MINUTES, WEEK, Authority, Subject
 from tests.pki.example import MASTER, NOW, PLAN, WORKER, authority, key, pair
 
 
@@ -70,6 +70,13 @@ def test_a_leaf_is_never_older_than_its_authority() -> None:
     assert leaf.not_valid_before_utc == NOW - timedelta(hours=1) + timedelta(seconds=5)
     early = pair("admin", issuer, now=NOW - timedelta(minutes=30)).certificate
     assert early.not_valid_before_utc == issuer.certificate.not_valid_before_utc
+
+
+def test_the_longest_life_is_the_callers_and_the_shortest_the_tables() -> None:
+    for longest, expected in ((DAY * 2, DAY * 2), (DAY * 365, WEEK), (timedelta(seconds=1), MINUTES)):
+        leaf = issue.leaf(BY_NAME["admin"], MASTER, key().public_key(), authority(), 2, NOW, longest)
+
+        assert leaf.not_valid_after_utc == NOW + expected
 
 
 def test_a_leaf_never_outlives_its_authority() -> None:

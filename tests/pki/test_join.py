@@ -6,7 +6,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hepto.pki import join
@@ -56,7 +56,6 @@ def test_later_versions_may_say_more_but_not_less(name: str) -> None:
             read(msgpack.packb({key: value for key, value in fields.items() if key != field}))
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.sampled_from(sorted(READERS)), st.data())
 def test_any_bytes_are_read_or_malformed(name: str, data: st.DataObject) -> None:
     message, read = READERS[name]

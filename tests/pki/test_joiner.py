@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hepto.pki import admission, grant, join, revocations
@@ -313,7 +313,6 @@ class TestAnswers:
 
         assert (error.value.kind, error.value.detail) == (Reason.REFUSED, "it is one")
 
-    @settings(max_examples=60, deadline=None)
     @given(st.binary(max_size=80), st.booleans())
     def test_any_bytes_are_refused(self, data: bytes, authentic: bool) -> None:
         joiner, transcript = ANY_JOINER

@@ -2,7 +2,7 @@
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hepto.pki import revocations
@@ -63,7 +63,6 @@ def test_serials_ascend(entries: tuple[Revoked, ...]) -> None:
         revocations.read(revocations.issue(Revocations(1, entries), FINGERPRINT, ISSUER.key))
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=120) | st.binary(max_size=120).map(lambda data: b"hepR" + data))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     try:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import msgpack
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hepto.pki import admission, join
@@ -234,7 +234,6 @@ requests = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.binary(min_size=1, max_size=60) | requests.map(msgpack.packb))
 def test_any_request_of_a_holder_of_the_key_is_answered_or_refused(request: bytes) -> None:
     master, before = MASTER_OF_MANY, MASTER_OF_MANY.register
@@ -249,7 +248,6 @@ def test_any_request_of_a_holder_of_the_key_is_answered_or_refused(request: byte
 
 
 @pytest.mark.parametrize("renewal", [False, True])
-@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_bytes_are_refused_and_change_nothing(renewal: bool, data: st.DataObject) -> None:
     """Also those of somebody who has the gossip key and an identity."""

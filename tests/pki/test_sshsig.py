@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hepto.pki import sshsig
@@ -80,7 +80,6 @@ def test_what_we_make_has_the_form_of_openssh() -> None:
     assert sshsig.make(parsed.key, MESSAGE, lambda data: parsed.raw) == SIGNATURE
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300), st.booleans(), st.integers(0, 400), st.integers(0, 255))
 def test_any_bytes_are_a_signature_or_refused(data: bytes, fresh: bool, place: int, byte: int) -> None:
     if not fresh:

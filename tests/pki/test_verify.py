@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from hepto.pki.profiles import BY_NAME, DAY, Authority, Usage
+from hepto.pki import issue
+from hepto.pki.profiles import BY_NAME, DAY, MINUTES, Authority, Usage
 from hepto.pki.verify import Flaw, flaw, renewal, signed_by
-from tests.pki.example import MASTER, NOW, WORKER, authority, pair
+from tests.pki.example import MASTER, NOW, WORKER, authority, key, pair
 
 ISSUER = authority()
 PROFILE = BY_NAME["kubelet-server"]
@@ -35,6 +36,22 @@ def test_life_is_halved_from_issue(now: datetime, expected: Flaw | None) -> None
 
 def test_renewal_is_the_first_instant_that_is_due() -> None:
     assert renewal(LEAF, PROFILE) == NOW + DAY / 2
+
+
+def test_a_shorter_life_that_the_signer_gave_is_halved_too() -> None:
+    own = key()
+    leaf = issue.leaf(PROFILE, WORKER, own.public_key(), ISSUER, 3, NOW, MINUTES)
+
+    assert leaf.not_valid_after_utc == NOW + MINUTES
+    assert renewal(leaf, PROFILE) == NOW + MINUTES / 2
+    assert renewal(LEAF, dataclasses.replace(PROFILE, lifetime=MINUTES)) == NOW + DAY - MINUTES / 2, "another table"
+
+
+def test_a_leaf_of_the_time_before_its_authority_is_renewed_before_it_ends() -> None:
+    early = NOW - timedelta(minutes=30)  # the clock was set back after the authority had been made
+    leaf = pair("kubelet-server", ISSUER, WORKER, early).certificate
+
+    assert early < renewal(leaf, PROFILE) <= early + DAY * 0.75
 
 
 def test_another_authority_with_the_same_name_did_not_sign_it() -> None:

@@ -8,12 +8,17 @@ from tests.sim.runs import faults, healed, kept
 STORM = {"duplicate": "10%", "reorder": "25%", "corrupt": "5%"}
 
 
-@pytest.mark.parametrize("end", ["11s", "40s", "3m", "610s"])
+def rarely(*values: object) -> list[object]:
+    """Further values of a parameter, for those who have minutes."""
+    return [pytest.param(value, marks=pytest.mark.long) for value in values]
+
+
+@pytest.mark.parametrize("end", ["11s", "3m", *rarely("40s", "610s")])
 def test_views_are_equal_within_two_rounds_of_a_partition_s_heal(end: str) -> None:
     kept(healed(Plan(20, 1, 0.0, faults=faults(partition=f"10s..{end}:0-4"))))
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [0, 1, 2, *rarely(*range(3, 20))])
 def test_after_a_total_outage_with_all_addresses_changed_the_cluster_finds_together(seed: int) -> None:
     kept(healed(Plan(20, seed, 0.0, faults=faults(unplug="10s..70s:all", renumber="40s:all"))))
 
@@ -23,20 +28,20 @@ def test_at_five_percent_loss_nobody_is_held_for_dead_by_mistake(seed: int) -> N
     assert kept(Plan(20, seed, 120.0, faults=faults(loss="5%", **STORM))).false_deaths == 0
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [1, *rarely(0, *range(2, 10))])
 def test_views_are_equal_again_after_heavy_loss(seed: int) -> None:
     kept(healed(Plan(20, seed, 0.0, faults=faults(loss="10s..60s:30%"))))
 
 
-@pytest.mark.parametrize("size", [127, 128, 255, 256, 257])
+@pytest.mark.parametrize("size", [128, 256, *rarely(127, 129, 255, 257)])
 def test_no_size_at_which_a_count_grows_a_byte_is_special(size: int) -> None:
     figures = kept(Plan(size, 1, 10.0, faults=faults(kill="2s:7"), exact=True))
 
     assert figures.unnoticed == figures.false_deaths == 0
 
 
-def test_everybody_notices_each_of_sixty_deaths() -> None:
-    assert kept(_deaths(1, 60)).unnoticed == 0
+def test_everybody_notices_the_death_of_each() -> None:
+    assert kept(_deaths(1, 20)).unnoticed == 0
 
 
 @pytest.mark.parametrize("loss", ["1%", "5%"])
