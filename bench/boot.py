@@ -16,14 +16,12 @@ The clock begins with the kernel's; firmware and decompression of the kernel, th
 """
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
 
 from bench import guest, report, roots
 from bench.report import Row, Target
 from hepto.edge.cache import cache_directory
-from hepto.errors import UserError
 from hepto.lab.boot import check_image
 
 ICOUNT = "shift=0,sleep=on"
@@ -84,7 +82,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except UserError as error:
-        sys.exit(f"{error.what}\n{error.hint}")
+    report.run(main)

@@ -10,7 +10,6 @@ All is production code; node and master share a process and its only thread, so 
 
 import argparse
 import asyncio
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -31,7 +30,7 @@ from hepto.api.relay import Here, Relay
 from hepto.api.server import ApiServer, Settings
 from hepto.api.signing import Signing
 from hepto.node.api import Proof
-from hepto.pki import fields, issue, store
+from hepto.pki import issue, store
 from hepto.pki.driver import Pki
 from hepto.pki.issue import Issuer
 from hepto.pki.joiner import Enrolment
@@ -39,6 +38,7 @@ from hepto.pki.profiles import BY_NAME, Authority
 from hepto.pki.register import MOST_NAMES_AN_HOUR
 from hepto.pki.signer import enrolled_subject
 from hepto.values import Role, Secret
+from hepto.wireguard import public_key
 
 CLUSTER = "bench"
 KEY = Secret(bytes(32))
@@ -85,7 +85,7 @@ async def master(directory: Path) -> AsyncIterator[Site]:
     """A cluster of one node, and its API on the loopback device."""
     pki, wireguard, now = node(directory, "mymaster", Role.FULL), wireguard_key(), datetime.now(UTC)
     pki.establish(now, plausible=True)
-    pki.enrol_master(pki.identity(), fields.wireguard_public(wireguard.reveal()), now)
+    pki.enrol_master(pki.identity(), public_key(wireguard.reveal()), now)
     kept = directory / "mymaster" / "pki"
     issuer = store.load_issuer((kept / store.issuer_name(Authority.CLUSTER)).read_bytes())
     signing = Signing(pki.signer(wireguard, (KEY,), admit="key"), pki.keep_register, lambda: datetime.now(UTC))
@@ -157,4 +157,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    report.run(main)

@@ -5,7 +5,6 @@ their tables is measured apart. The baseline is what kinship's simulator (Rust) 
 """
 
 import argparse
-import sys
 import time
 
 from bench import report
@@ -60,4 +59,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    report.run(main)

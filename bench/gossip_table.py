@@ -3,12 +3,11 @@
 A row's `what` is "FIGURE, N=COUNT"; its variant is the system. Pure.
 """
 
-import math
 import statistics
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from bench.report import Row, Target
+from bench.report import Row, Target, percentile
 
 SUBJECT, BASELINE = "hepto", "serf"
 PHASES = ("idle", "kills")
@@ -23,12 +22,6 @@ class Line(NamedTuple):
     combine: Callable[[Sequence[float]], float]
     ratio: bool
     """Whether dividing by the baseline's says something."""
-
-
-def percentile(values: Sequence[float], part: float) -> float:
-    """The nearest rank: the smallest of the values that is at or above `part` (0-1) of all."""
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(part * len(ordered)) - 1)]
 
 
 def high(values: Sequence[float]) -> float:

@@ -7,13 +7,11 @@ late.
 """
 
 import argparse
-import sys
 
 from bench import report
 from bench.gossip_detection import SETTLE_SECONDS, Worker, wait
 from bench.gossip_systems import SERF_WAN, serf_prepare
 from bench.report import Row, Target
-from hepto.errors import UserError
 from hepto.sim import report as figures
 from hepto.sim.faults import Fault, Kind, parse
 from hepto.sim.plan import Plan
@@ -89,7 +87,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except UserError as error:
-        sys.exit(f"{error.what}\n{error.hint}")
+    report.run(main)

@@ -19,6 +19,8 @@ from hepto.errors import UserError
 from hepto.lab import client, emulator, state
 from hepto.lab.boot import check_image
 from hepto.lab.spec import Emulator, Lab, Node
+from init.contract import paths
+from init.contract.service import Service
 
 DEFAULT_IMAGE = Path("build/image")
 LOOK_SECONDS = 0.02
@@ -39,6 +41,8 @@ class Machine:
     disk_from: str = ""
     disk: int = 0
     icount: str = ""
+    record: str = ""
+    """Where the writes to its disk are logged (hepto.lab.spec.Node)."""
 
 
 def full_node(image: Path, disk: str, memory: int = 2048) -> Machine:
@@ -59,12 +63,15 @@ class Guest:
         """All that the serial console has said."""
         return self.where.node(NODE).console.read_text(errors="replace")
 
-    def wait(self, pattern: str, limit: float) -> tuple[re.Match[str], float]:
-        """The first match of a line on the console, and the host's seconds since power-on. Raises UserError."""
+    def wait(self, pattern: str, limit: float, after: int = 0) -> tuple[re.Match[str], float]:
+        """The first match of a line on the console, and the host's seconds since power-on. Raises UserError.
+
+        `after`: characters at the console's beginning that do not count.
+        """
         deadline = time.monotonic() + limit
         expression = re.compile(pattern, re.MULTILINE)
         while True:
-            found = expression.search(self.console())
+            found = expression.search(self.console(), after)
             if found:
                 return found, time.monotonic() - self.started
             if time.monotonic() > deadline:
@@ -87,6 +94,15 @@ class Guest:
         return client.LabClient(self.where)
 
 
+def give(connection: client.LabClient, node: str, name: str, service: Service) -> None:
+    """A service file for the node's PID 1, by rename as the agent writes them. Raises UserError."""
+    path = paths.service_file(name)
+    script = f"cat > {paths.SERVICES}/.{name}.tmp && mv {paths.SERVICES}/.{name}.tmp {path}"
+    done = connection.run(node, "/bin/sh", "-c", script, stdin=service.dump())
+    if done.status:
+        raise UserError(f"{path} cannot be written on {node}", done.stderr.decode(errors="replace"))
+
+
 def find_emulator(image: Path) -> Emulator:
     """The lab's QEMU with the accelerator that works here."""
     cache = cache_directory()
@@ -100,7 +116,14 @@ def boot(name: str, machine: Machine, found: Emulator) -> Iterator[Guest]:
         # The icount clock forces one thread for the processor, and there is no icount outside of TCG.
         found = replace(found, argv=(*found.argv, "-icount", machine.icount), accelerator="tcg")
     node = Node(
-        NODE, machine.options, machine.credentials, machine.memory, machine.cpus, machine.disk, machine.disk_from
+        NODE,
+        machine.options,
+        machine.credentials,
+        machine.memory,
+        machine.cpus,
+        machine.disk,
+        machine.disk_from,
+        record=machine.record,
     )
     # Two measurements at once disturb each other, but must not end each other.
     lab = Lab(f"bench-{name}-{os.getpid()}", str(check_image(machine.image)), found, (node,), cluster=CLUSTER)

@@ -12,7 +12,6 @@ real node runs, is listed and in no sum.
 import argparse
 import json
 import select
-import sys
 import tempfile
 from pathlib import Path
 
@@ -130,7 +129,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except UserError as error:
-        sys.exit(f"{error.what}\n{error.hint}")
+    report.run(main)

@@ -6,7 +6,6 @@ differ. Certificates are made on the host by hepto.pki and lie on the data disk,
 
 import base64
 import json
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -110,7 +109,7 @@ def image(given: roots.Given) -> Path:
     """A directory that the lab can boot."""
     text = json.dumps(description(), indent=1)
     boot = [output.digest_of(given.image / file) for file in (*roots.FILES_OF_BOOT, "root.erofs")]
-    key = key_of(text, PROGRAM.read_bytes(), *boot)
+    key = key_of(text, PROGRAM.read_bytes(), Path(roots.__file__).read_bytes(), *boot)
 
     def make(target: Path) -> None:
         root = target / "root"
@@ -118,10 +117,7 @@ def image(given: roots.Given) -> Path:
         tree.copy(PROGRAM, root / spec.PID1_FOLDER / "__main__.py")
         (root / "usr/lib/hepto/prototype.json").write_text(text)
         tree.compile_python(root, [spec.PID1_FOLDER])
-        output.make_erofs(given.builder().tools(), root, target / "root.erofs", 1)
-        shutil.rmtree(root)
-        for file in roots.FILES_OF_BOOT:
-            shutil.copyfile(given.image / file, target / file)
+        roots.finish(given, target)
 
     return ensure(given.cache / "bench-prototype", key, make, keep=1)
 

@@ -17,14 +17,12 @@ own within the time). The prototype starts everything at once and respawns what 
 import argparse
 import os
 import re
-import sys
 import tempfile
 from pathlib import Path
 
 from bench import guest, prototype, report, roots
 from bench.report import Row, Target
 from hepto.edge.cache import cache_directory
-from hepto.errors import UserError
 from hepto.lab.boot import check_image
 from hepto.lab.spec import Emulator
 
@@ -107,7 +105,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except UserError as error:
-        sys.exit(f"{error.what}\n{error.hint}")
+    report.run(main)

@@ -10,14 +10,16 @@ EROFS of the same options; each is cached by its inputs. Nothing of this is ever
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hepto.edge.cache import ensure, key_of
 from hepto.edge.command import run
 from hepto.edge.debian import ensure_mkosi
+from hepto.lab.boot import CHECKSUMS
 from image import output, spec, tree
+from image.manifest import checksums
 from image.mkosi import TREE, Builder
 
 HERE = Path(__file__).parent
@@ -245,7 +247,9 @@ def hepto_root(given: Given, root: Path) -> None:
     tree.compile_python(root, [spec.PID1_FOLDER])
 
 
-MAKERS = {
+Maker = Callable[[Given, Path], None]
+"""Puts a root into a directory that is not there yet."""
+MAKERS: Mapping[str, Maker] = {
     "hepto": hepto_root,
     "busybox": busybox_root,
     "systemd-stripped": stripped_root,
@@ -255,17 +259,29 @@ MAKERS = {
 
 def image(given: Given, name: str) -> Path:
     """A directory that the lab can boot: hepto's kernel and stage 0 with the baseline's root."""
-    sources = (Path(__file__), *sorted(HERE.glob("programs/*.c")), *sorted(HERE.glob("systemd/*")))
-    inputs = [path.read_bytes() for path in sources]
-    shared = (*FILES_OF_BOOT, "root.erofs") if name == "hepto" else FILES_OF_BOOT
+    return bootable(given, name, MAKERS[name], from_image=name == "hepto")
+
+
+def bootable(given: Given, name: str, maker: Maker, *sources: Path, from_image: bool) -> Path:
+    """The same with another root, made of `sources` too. `from_image`: of the image's own root."""
+    own = (Path(__file__), *sorted(HERE.glob("programs/*.c")), *sorted(HERE.glob("systemd/*")), *sources)
+    inputs = [path.read_bytes() for path in own]
+    shared = (*FILES_OF_BOOT, "root.erofs") if from_image else FILES_OF_BOOT
     boot = [output.digest_of(given.image / file) for file in shared]
     key = key_of(name, *boot, newest_base(given.cache).parent.name, *inputs)
 
     def make(target: Path) -> None:
-        MAKERS[name](given, target / "root")
-        output.make_erofs(given.builder().tools(), target / "root", target / "root.erofs", 1)
-        shutil.rmtree(target / "root")
-        for file in FILES_OF_BOOT:
-            shutil.copyfile(given.image / file, target / file)
+        maker(given, target / "root")
+        finish(given, target)
 
     return ensure(given.cache / f"bench-{name}", key, make, keep=1)
+
+
+def finish(given: Given, target: Path) -> None:
+    """An image of `target`/root, which goes, and of the files that hepto's image boots with."""
+    output.make_erofs(given.builder().tools(), target / "root", target / "root.erofs", 1)
+    shutil.rmtree(target / "root")
+    for file in FILES_OF_BOOT:
+        shutil.copyfile(given.image / file, target / file)
+    digests = {name: output.digest_of(target / name) for name in output.FILES}
+    (target / CHECKSUMS).write_text(checksums(digests))

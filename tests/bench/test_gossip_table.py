@@ -1,7 +1,5 @@
 import math
 
-import pytest
-
 from bench import gossip_table
 from bench.report import Row
 
@@ -17,11 +15,6 @@ MEASURED = [
     *rows("hepto", "false failures, idle", 1.0),
     *rows("hepto", "false failures, kills", 2.0),
 ]
-
-
-@pytest.mark.parametrize(("part", "value"), [(0.5, 10.0), (0.99, 20.0), (0.01, 1.0), (0.0, 1.0)])
-def test_a_percentile_is_the_nearest_rank(part: float, value: float) -> None:
-    assert gossip_table.percentile([float(number) for number in range(20, 0, -1)], part) == value
 
 
 def test_a_kill_that_nobody_noticed_is_the_worst() -> None:
