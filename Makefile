@@ -62,7 +62,7 @@ test: setup  ## all tests: unit, kernel, interop, image, VM (builds the image fi
 	@$(BIN)/python -m tests.tiers unit kernel interop image vm
 
 .PHONY: test-unit
-test-unit: setup  ## no root, no network, a few minutes
+test-unit: setup  ## no root, no network, about a minute
 	@$(BIN)/python -m tests.tiers unit
 
 .PHONY: test-kernel
@@ -85,7 +85,11 @@ test-long: setup  ## what takes minutes: long variants of all tiers
 fuzz: setup  ## a million changed packets and streams (FLAGS="--count 5000000 --seed 7"; FLAGS=--help tells more)
 	@$(BIN)/python -m tests.fuzz $(FLAGS)
 
-bench-%: setup  ## measure boot, ready, memory or size of build/image against a baseline (FLAGS=--help tells more)
+.PHONY: bench
+bench: image  ## every measurement (hours), then docs/benchmarks.md (FLAGS=--page: only the page)
+	@$(BIN)/python -m bench $(FLAGS)
+
+bench-%: setup  ## one measurement, named as its file in bench/ (FLAGS=--help tells more)
 	@$(BIN)/python -m bench.$* $(FLAGS)
 
 .PHONY: clean

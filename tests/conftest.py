@@ -11,8 +11,14 @@ from collections.abc import Generator
 import pytest
 from hypothesis import settings
 
-settings.register_profile("hepto", deadline=None)  # a timing is never a test
+from hepto.edge import rtc
+
+# A timing is never a test. `make test-long` looks for counterexamples ten times as long (tests/tiers.py).
+settings.register_profile("hepto", deadline=None, max_examples=50)
+settings.register_profile("long", deadline=None, max_examples=500)
 settings.load_profile("hepto")
+
+rtc.DEVICE = os.devnull  # the clocks of the machine that runs the tests are never set
 
 # Reason of the skip -> when it is honest.
 EXPECTED_SKIPS: dict[str, bool] = {

@@ -37,15 +37,15 @@ def where(command: str) -> Where | None:
     """The tier that runs it; None if none does."""
     words = command.removeprefix("build/venv/bin/").split()
     match words:
-        case ["make", "run", *_] | ["make", "test" | "check" | "image"]:
+        case ["make", "run", *_] | ["make", "test" | "check" | "image" | "bench"]:
             return Where.MAKE
         case ["make", target] if target.startswith(("test-", "bench-")):
             return Where.MAKE
         case ["hepto", "info" | "key" | "options" | "cmdline" | "completion" | "sim", *_]:
             return Where.UNIT
-        case ["hepto", "node" | "kubeconfig" | "status" | "logs" | "service", *_] if "--anchor" in words:
+        case ["hepto", "node" | "kubeconfig" | "status" | "logs" | "service" | "boot-chart", *_] if "--anchor" in words:
             return Where.CLUSTER
-        case ["hepto", "status" | "logs" | "gossip", *_] | ["hepto", "service", "list"]:
+        case ["hepto", "status" | "logs" | "gossip" | "boot-chart", *_] | ["hepto", "service", "list" | "crashes"]:
             return Where.NODE
         case ["hepto", "service", "poweroff" | "reboot"]:
             return Where.POWER

@@ -5,7 +5,7 @@ from base64 import b64encode
 from ipaddress import IPv6Address, IPv6Interface
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from hepto.config import Resolution, resolve
@@ -296,7 +296,6 @@ texts = st.none() | st.binary(max_size=60) | st.sampled_from([b"7946", b"a", b"2
 sources = st.builds(Source, st.sampled_from(SourceKind), st.text(max_size=5))
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(st.builds(Given, names, texts, sources), max_size=8), st.booleans())
 def test_any_givens_make_a_resolution_that_is_either_good_or_says_why(givens: list[Given], joined: bool) -> None:
     resolution = resolve(givens, joined=joined)

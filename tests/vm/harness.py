@@ -23,12 +23,13 @@ from hepto.edge.cache import cache_directory
 from hepto.errors import UserError
 from hepto.lab import boot, channel, client, demo, emulator, plan, spec, state
 from hepto.lab.client import Completed, LabClient
+from init.contract import paths
 
 ROOT = Path(__file__).parent.parent.parent
 IMAGE = Path(os.environ.get("HEPTO_IMAGE", ROOT / "build/image"))
 ARTIFACTS = ROOT / "build/artifacts"
 ATTACH = os.environ.get("HEPTO_TEST_LAB", "")
-READY_LIMIT = 600.0
+READY_LIMIT = 1200.0
 LIMIT = 180.0
 
 T = TypeVar("T")
@@ -67,6 +68,12 @@ class Node:
         """A shell script on the node that must succeed; its output."""
         done = self.run("/bin/sh", "-c", script, timeout=timeout)
         assert done.status == 0, f"{script}\n{done.text}\n{done.stderr.decode(errors='replace')}"
+        return done.text
+
+    def python(self, program: str, *arguments: str, stdin: bytes = b"", timeout: float = LIMIT) -> str:
+        """A Python program on the node, which finds hepto's own packages; it must succeed. Its output."""
+        done = self.run("/usr/bin/python3", "-I", "-c", program, *arguments, stdin=stdin, timeout=timeout)
+        assert done.status == 0, f"{program}\n{done.text}\n{done.stderr.decode(errors='replace')}"
         return done.text
 
     def kubectl(self, *arguments: str, stdin: bytes = b"", timeout: float = LIMIT) -> str:
@@ -113,6 +120,11 @@ class Node:
     def reaches(self, address: str) -> bool:
         """True if one of three echo requests is answered."""
         return self.run("/usr/bin/ping6", "-c", "3", "-W", "3", address).status == 0
+
+    @property
+    def directory(self) -> str:
+        """Where it keeps all that it must not lose."""
+        return f"/var/lib/hepto/{self.cluster}/{self.name}"
 
     def mesh_address(self) -> str:
         """Its own."""
@@ -177,9 +189,24 @@ def image() -> Path:
         pytest.fail(f"{error.what}; {error.hint}", pytrace=False)
 
 
+def live(node: Node) -> set[str]:
+    """Names of those that it knows to be alive."""
+    return {name for name, status in node.members().items() if status == "alive"}
+
+
+def has_the_time(node: Node) -> bool:
+    """Ours, within half a minute."""
+    return abs(int(node.sh("date +%s")) - time.time()) < 30.0
+
+
 def all_reach_all(nodes: Collection[Node]) -> bool:
     """By their mesh addresses."""
     return all(one.reaches(other.mesh_address()) for one in nodes for other in nodes if one is not other)
+
+
+def reach_each_other(nodes: Collection[Node], limit: float = LIMIT) -> None:
+    """All do, within the limit: `up` still holds for up to three minutes of a session that the other has forgotten."""
+    eventually(lambda: all_reach_all(nodes), "they reach each other", limit)
 
 
 @contextlib.contextmanager
@@ -281,7 +308,7 @@ def keep_logs(connection: LabClient, lab: spec.Lab) -> None:
         with contextlib.suppress(UserError, TimeoutError, ValueError):
             subject = Node(connection, node.name, lab.cluster)
             (target / "services.json").write_text(json.dumps(subject.services(), indent=1))
-            for service in subject.services():
+            for service in (*subject.services(), "init", paths.KERNEL_LOG):
                 request = {"verb": "logs", "service": service}
                 number = connection.send("guest", node=node.name, request=request)
                 with (target / f"{service}.log").open("wb") as log:

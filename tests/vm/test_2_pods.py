@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hepto.address import AddressPlan
-from hepto.lab import demo
+from hepto.lab import demo, spec
 from tests.vm.harness import Node, Quiet, eventually
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(400, func_only=True)]
@@ -151,3 +151,32 @@ def test_a_deleted_pod_is_replaced_and_serves(node: Node, pods: dict[str, Any]) 
     eventually(served, "two pods, without the deleted one")
     node.kubectl("rollout", "status", f"deployment/{demo.NAME}", "--timeout=100s", timeout=120)
     assert demo.show(node.connection, Quiet()).answers.isdisjoint({victim})
+
+
+def image_wait(node: Node) -> str:
+    """What the node's status says of images that cannot be pulled; nothing if all can."""
+    return " ".join(wait["what"] for wait in node.status()["waits"] if spec.ONLY_IPV4 in wait["subject"])
+
+
+def test_a_registry_without_ipv6_is_named_and_reached_when_the_router_translates(
+    node: Node, pods: dict[str, Any]
+) -> None:
+    """Pods get addresses made from the advertised NAT64 prefix by cluster DNS; the node's own resolver is the lab's."""
+    image = f"{spec.ONLY_IPV4}/something:1"
+    container = demo.container("web", demo.SERVE) | {"image": image, "imagePullPolicy": "Always"}
+    metadata = {"name": "foreign"}
+    containers = {"terminationGracePeriodSeconds": 1, "containers": [container]}
+    node.apply({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": containers})
+    try:
+        said = eventually(lambda: image_wait(node), "the status names the image", explain=node.status)
+        assert f"{spec.ONLY_IPV4} has no IPv6 address (no AAAA record), and the network no NAT64 prefix" in said
+
+        node.connection.fault("nat64", on=True)
+        eventually(lambda: node.status()["network"]["nat64"] == str(spec.NAT64), "the prefix is shown")
+        fetch = f"wget -q -T 10 -O - http://{spec.ONLY_IPV4}/"
+        seen = eventually(lambda: in_pod(node, "front", fetch), "a pod reaches it", explain=node.status)
+        assert seen.strip() == node.view()["address"]
+    finally:
+        node.connection.fault("nat64", on=False)
+        node.kubectl("delete", "pod", "foreign", "--wait=false")
+    eventually(lambda: not image_wait(node) and not node.status()["network"]["nat64"], "it is as before")

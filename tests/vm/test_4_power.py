@@ -39,6 +39,8 @@ def test_a_reboot_keeps_the_cluster_and_its_pods_come_back(node: Node) -> None:
 
     assert uid_of_the_cluster(node) == cluster
     assert node.status()["authority"] == authority
+    earlier = eventually(lambda: node.status()["boot_before"], "the boot before is known")
+    assert earlier["end"] == "it was ended by a reboot"
     saw = eventually(lambda: demo.show(node.connection, Quiet()), "both pods answer again", 200)
     assert len(saw.answers) == demo.REPLICAS
     assert {item["metadata"]["uid"] for item in node.get("pods", "-l", f"app={demo.NAME}")["items"]} == before
@@ -63,7 +65,12 @@ def test_the_power_button_ends_everything_in_order_and_leaves_a_clean_disk(node:
     assert -1 not in places, said
     assert places == sorted(places), said
 
-    disk = node.connection.where.node("one").data
+    assert_clean(node)
+
+
+def assert_clean(node: Node) -> None:
+    """Its data disk was unmounted and is whole."""
+    disk = node.connection.where.node(node.name).data
     checker = shutil.which("e2fsck", path="/usr/sbin:/sbin:/usr/bin:/bin")
     assert checker, "e2fsprogs is part of every Debian"
     checked = subprocess.run([checker, "-f", "-n", disk], capture_output=True, text=True, check=False)

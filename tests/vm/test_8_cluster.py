@@ -6,20 +6,21 @@ test_7_mesh.py.
 
 import json
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hepto.address import AddressPlan
 from hepto.lab import demo
 from tests.documentation import Where, commands, where
-from tests.vm import harness
-from tests.vm.harness import Node, Quiet, eventually
+from tests.vm import canaries, harness, kubernetes, leaves, outside
+from tests.vm.harness import Node, eventually
+from tests.vm.kubernetes import REACH, Nodes, all_ready, objects, pod_on, show
+from tests.vm.leaves import Serials
+from tests.vm.programs.scan import search
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(900, func_only=True)]
 
@@ -31,15 +32,11 @@ AWAY_SECONDS = 120.0
 """That the master is off."""
 LIMIT = 400.0
 
-Nodes = dict[str, Node]
-
 
 @pytest.fixture(scope="module")
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An operator's SSH key."""
-    path = tmp_path_factory.mktemp("operator") / "id_ed25519"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", path], check=True)
-    return path
+    return outside.make_key(tmp_path_factory.mktemp("operator"))
 
 
 @pytest.fixture(scope="module")
@@ -47,27 +44,6 @@ def nodes(operator: Path) -> Iterator[Nodes]:
     admin = operator.with_suffix(".pub").read_text().strip()
     with harness.several(*harness.planned("cluster", nodes=3, admin=admin)) as nodes:
         yield nodes
-
-
-def show(nodes: Nodes) -> tuple[demo.Pod, ...]:
-    """The demo; it must be complete."""
-    found = demo.show_all(nodes["one"].connection, Quiet())
-    assert demo.complete(found), demo.table(found)
-    return found
-
-
-def objects(nodes: Nodes) -> dict[str, dict[str, Any]]:
-    """The Node objects by name."""
-    return {item["metadata"]["name"]: item for item in nodes["one"].get("nodes")["items"]}
-
-
-def is_ready(item: dict[str, Any]) -> bool:
-    return any(found["type"] == "Ready" and found["status"] == "True" for found in item["status"]["conditions"])
-
-
-def all_ready(nodes: Nodes) -> bool:
-    found = objects(nodes)
-    return found.keys() == NAMES and all(map(is_ready, found.values()))
 
 
 def test_three_nodes_are_ready_by_their_own_word_and_by_kubernetes(nodes: Nodes) -> None:
@@ -88,12 +64,7 @@ def test_a_node_object_says_what_follows_from_the_name(nodes: Nodes) -> None:
 
 
 def test_every_service_was_started_once(nodes: Nodes) -> None:
-    started = {
-        name: {service: found["starts"] for service, found in node.services().items() if found["starts"] != 1}
-        for name, node in nodes.items()
-    }
-
-    assert started == {name: {} for name in NAMES}
+    assert kubernetes.started_again(nodes) == {}
 
 
 def test_a_pod_on_each_is_reached_from_each_by_address_service_and_dns(nodes: Nodes) -> None:
@@ -107,43 +78,9 @@ def test_a_pod_on_each_is_reached_from_each_by_address_service_and_dns(nodes: No
     assert seen["seen"].get("udp/7948")
 
 
-SERIALS = """
-import json, pathlib, sys
-from cryptography import x509
-pki = pathlib.Path(sys.argv[1])
-found = {}
-for path in pki.glob("*.pem"):
-    data = path.read_bytes()
-    if b"BEGIN CERTIFICATE" in data and not path.name.startswith(("ca.", "etcd-ca.", "front-proxy-ca.")):
-        found[path.name] = x509.load_pem_x509_certificate(data).serial_number
-print(json.dumps(found))
-"""
-SHOWN = """
-import json, socket, ssl, sys
-from cryptography import x509
-host, port = sys.argv[1:]
-tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT); tls.check_hostname = False; tls.verify_mode = ssl.CERT_NONE
-with socket.create_connection((host, int(port)), 20) as line, tls.wrap_socket(line) as secure:
-    print(json.dumps(x509.load_der_x509_certificate(secure.getpeercert(True)).serial_number))
-"""
-SHOWING = {"one": {"apiserver.pem": 6443, "kubelet-server.pem": 10250, "node-api.pem": 7947}}
-WORKERS_SHOW = {"kubelet-server.pem": 10250, "node-api.pem": 7947}
-
-
-def serials(node: Node) -> dict[str, int]:
-    """Of every leaf that the node keeps."""
-    done = node.run("/usr/bin/python3", "-I", "-c", SERIALS, f"/var/lib/hepto/{CLUSTER}/{node.name}/pki")
-    found: dict[str, int] = json.loads(done.text)
-    return found
-
-
-Serials = dict[str, int]
-"""By file."""
-
-
 def others(node: Node, before: Serials) -> Serials:
     """The serials, all of them other ones than before."""
-    found = serials(node)
+    found = leaves.kept(node)
     assert found.items().isdisjoint(before.items())
     return found
 
@@ -153,7 +90,7 @@ def renewed(nodes: Nodes) -> dict[str, tuple[Serials, Serials]]:
     """By node: all serials before the agents were told to renew, and after. Other tests run meanwhile."""
     found = {}
     for name, node in nodes.items():
-        before = serials(node)
+        before = leaves.kept(node)
         node.sh(f"kill -HUP {node.services()['agent']['pid']}")
         after = eventually(partial(others, node, before), f"all certificates of {name} are new", LIMIT)
         found[name] = (before, after)
@@ -163,11 +100,6 @@ def renewed(nodes: Nodes) -> dict[str, tuple[Serials, Serials]]:
 def test_every_certificate_is_issued_anew_on_order(renewed: dict[str, tuple[Serials, Serials]]) -> None:
     assert all(before.keys() == after.keys() for before, after in renewed.values())
     assert {name: len(after) for name, (_, after) in renewed.items()} == {"one": 14, "two": 5, "three": 5}
-
-
-def pod_on(nodes: Nodes, node: str) -> demo.Pod:
-    items = nodes["one"].get("pods", "-l", f"app={demo.NAME}")["items"]
-    return next(pod for pod in demo.pods(items) if pod.node == node)
 
 
 FORWARD = """
@@ -185,7 +117,7 @@ kill $pid
 
 def test_logs_exec_and_port_forward_work_across_nodes(nodes: Nodes) -> None:
     one, pod = nodes["one"], pod_on(nodes, "three")
-    kubeconfig = f"/var/lib/hepto/{CLUSTER}/one/kubeconfig"
+    kubeconfig = f"{one.directory}/kubeconfig"
 
     assert one.kubectl("exec", pod.name, "--", "/bin/busybox", "hostname") == pod.name
     one.kubectl("exec", pod.name, "--", "/bin/busybox", "sh", "-c", "echo a word > /proc/1/fd/1")
@@ -194,54 +126,97 @@ def test_logs_exec_and_port_forward_work_across_nodes(nodes: Nodes) -> None:
     assert done.text == pod.name, done.stderr.decode()
 
 
-REACH = "wget -q -T 5 -O - http://[{address}]:{port}/"
+TRY_ALL = """
+for place; do
+  { wget -T 4 -O /dev/null "http://$place/" 2>&1 | grep -q "timed out" && echo "$place"; } &
+done
+wait
+"""
 
 
-def test_a_pod_does_not_reach_the_api_of_any_node(nodes: Nodes) -> None:
+def test_a_pod_reaches_neither_gossip_nor_api_nor_etcd_of_any_node(nodes: Nodes) -> None:
     """By mesh or underlay address; the apiserver, for comparison, answers (that this is no HTTP)."""
     one, pod = nodes["one"], pod_on(nodes, "two")
+    addresses = [address for node in nodes.values() for address in (node.mesh_address(), node.view()["address"])]
+    forbidden = {f"[{address}]:{port}" for address in addresses for port in (7946, 7947, 2379, 2380)}
+    server = f"[{one.mesh_address()}]:6443"
 
-    def said(address: str, port: int) -> str:
-        script = f"wget -T 4 -O /dev/null http://[{address}]:{port}/ 2>&1; true"
-        return one.kubectl("exec", pod.name, "--", "/bin/busybox", "sh", "-c", script)
-
-    assert "timed out" not in said(one.mesh_address(), 6443)
-    for node in nodes.values():
-        for address in (node.mesh_address(), node.view()["address"]):
-            assert "timed out" in said(address, 7947)
-
-
-def shows(one: Node, node: Node, port: int, serial: int) -> bool:
-    """A server of `node` uses the certificate with this serial."""
-    done = one.run("/usr/bin/python3", "-I", "-c", SHOWN, node.mesh_address(), str(port))
-    return int(done.text) == serial
+    command = ("/bin/busybox", "sh", "-c", TRY_ALL, "sh", server, *sorted(forbidden))
+    assert set(one.kubectl("exec", pod.name, "--", *command).split()) == forbidden
 
 
 def test_servers_show_their_new_certificates_and_nobody_was_restarted(
     nodes: Nodes, renewed: dict[str, tuple[Serials, Serials]]
 ) -> None:
-    for name, node in nodes.items():
-        for file, port in SHOWING.get(name, WORKERS_SHOW).items():
-            look = partial(shows, nodes["one"], node, port, renewed[name][1][file])
-            eventually(look, f"{name} shows the new {file}", LIMIT)
-    test_every_service_was_started_once(nodes)
+    def all_new() -> bool:
+        shown = leaves.shown(nodes)
+        return all(seen.items() <= renewed[name][1].items() for name, seen in shown.items())
+
+    eventually(all_new, "all servers show their new certificates", LIMIT, lambda: leaves.shown(nodes), pause=2.0)
+    assert kubernetes.started_again(nodes) == {}
     assert all_ready(nodes)
 
 
-def outside(nodes: Nodes, operator: Path, *words: str) -> str:
-    """A command of an operator who is in the router's network, with nothing but the two keys."""
-    one, home = nodes["one"], operator.parent
-    (home / "demo.key").write_text(one.key)
-    secrets = ("--ssh-key", str(operator), "--ca", one.status()["authority"])
-    argv = (sys.executable, "-m", "hepto", *words, "--cluster", CLUSTER, "--key", f"@{home / 'demo.key'}", *secrets)
-    done = one.connection.run("router", *argv, timeout=120)
-    assert done.status == 0, done.stderr.decode()
-    return done.text
+@pytest.fixture(scope="module")
+def needles(nodes: Nodes) -> canaries.Needles:
+    """Every secret that is on any node, in every spelling."""
+    found = [secret for node in nodes.values() for secret in canaries.of_node(node)]
+    names = [secret.name for secret in found]
+    assert {"one pki/ca.pem", "one pki/service-account.pem", "one pki/secrets-encryption.json"} <= set(names)
+    assert {f"{name} identity/{kind}" for name in nodes for kind in ("identity.pem", "wireguard.key")} <= set(names)
+    return {secret.name: secret.spellings() for secret in found}
 
 
-def order(nodes: Nodes, operator: Path, *words: str) -> Any:
-    """`hepto node …`."""
-    return json.loads(outside(nodes, operator, "node", *words, "--json", "--anchor", nodes["one"].view()["address"]))
+@pytest.mark.long  # a pod has to read all that it may, through an emulated processor
+@pytest.mark.parametrize("name", ["two"])
+def test_a_pod_sees_no_secret_of_the_cluster(nodes: Nodes, needles: canaries.Needles, name: str) -> None:
+    """It sees the decoy that it was given, as a variable and in a file: what is there would be found."""
+    one, decoy, pod = nodes["one"], canaries.decoy(), f"decoy-{name}"
+    one.apply(*canaries.pod_with(decoy, pod, name))
+    one.kubectl("wait", "--for=condition=Ready", f"pod/{pod}", f"--timeout={LIMIT:.0f}s", timeout=LIMIT + 30)
+
+    looked, hits = canaries.scan_pod(one, pod, needles | {decoy.name: decoy.spellings()})
+
+    places = {place for place, secret in hits if secret == decoy.name}
+    assert {"environment", "/proc/1/environ"} <= places
+    assert any(place.startswith("/decoy/") for place in places)
+    assert {"/proc/cmdline", "/proc/1/cmdline"} <= looked
+    assert any("/serviceaccount/" in place for place in looked)
+    assert {(place, secret) for place, secret in hits if secret != decoy.name} == set()
+    one.kubectl("delete", f"pod/{pod}", f"configmap/{pod}", "--wait=false")
+
+
+PLANT = """
+umask 022
+echo "$1" >/tmp/decoy
+echo "<1>decoy $1" >/dev/kmsg
+echo "decoy $1" >/run/hepto/log/coredns
+DECOY="$1" /usr/bin/python3 -I -c 'import select; select.select([], [], [], 900)' "$1" </dev/null >/dev/null 2>&1 &
+echo $!
+"""
+
+
+@pytest.mark.parametrize("name", ["one", "two"])
+def test_no_node_shows_a_secret_of_the_cluster(nodes: Nodes, needles: canaries.Needles, name: str) -> None:
+    """Nor does its console. A decoy is put everywhere first, and found everywhere."""
+    node, decoy = nodes[name], canaries.decoy()
+    word = decoy.raw.hex()
+    wanted = needles | {decoy.name: decoy.spellings()}
+    planted = node.run("/bin/sh", "-c", PLANT, "sh", word)
+    assert planted.status == 0, planted.stderr.decode()
+    process = planted.text
+    eventually(lambda: word in node.run("/usr/bin/hepto", "logs", "coredns").text, "the log has the decoy", LIMIT)
+    node.wait_console(word, LIMIT)
+
+    hits = canaries.scan(node, wanted)
+    hits |= {("console", secret) for secret in search(node.console().encode(), wanted)}
+    node.sh(f"kill {process}; rm /tmp/decoy")
+
+    assert {secret for _, secret in hits} == {decoy.name}, hits
+    assert {place for place, _ in hits} >= {
+        *(f"{kind} of process {process}" for kind in ("cmdline", "environ")),
+        *("kernel log", "log of coredns", "/tmp/decoy", "console"),
+    }
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if where(command) is Where.CLUSTER])
@@ -252,12 +227,12 @@ def test_what_the_documentation_says_from_outside_works(nodes: Nodes, operator: 
     words[anchor + 1] = nodes["three"].view()["address"]
     del words[key : key + 2]
 
-    assert outside(nodes, operator, *words).strip()
+    assert outside.run(nodes["one"], operator, *words).strip()
 
 
 def test_the_kubeconfig_of_an_operator_works_from_outside(nodes: Nodes, operator: Path) -> None:
     one, path = nodes["one"], operator.parent / "kubeconfig"
-    outside(nodes, operator, "kubeconfig", "--output", str(path), "--anchor", one.view()["address"])
+    outside.run(one, operator, "kubeconfig", "--output", str(path), "--anchor", one.view()["address"])
     probe = (
         "import json, ssl, sys, urllib.request, pathlib\n"
         "path = pathlib.Path(sys.argv[1]); config = json.loads(path.read_text())\n"
@@ -272,6 +247,7 @@ def test_the_kubeconfig_of_an_operator_works_from_outside(nodes: Nodes, operator
     assert {item["metadata"]["name"] for item in json.loads(done.text)["items"]} == NAMES
 
 
+@pytest.mark.long  # minutes each; their light twins without Kubernetes are in test_7_mesh.py
 def test_a_worker_is_rebooted_and_its_pod_is_back(nodes: Nodes) -> None:
     two = nodes["two"]
     boots = two.view()["boots"]
@@ -314,8 +290,8 @@ def test_a_node_is_replaced_by_another_machine_of_its_name(nodes: Nodes, operato
     three = nodes["three"]
     boots, before = three.view()["boots"], objects(nodes)["three"]["metadata"]["uid"]
     three.connection.power("three", "off")
-    assert {node["name"] for node in order(nodes, operator, "list")["nodes"]} == NAMES
-    order(nodes, operator, "forget", "three")
+    assert {node["name"] for node in outside.order(nodes["one"], operator, "list")["nodes"]} == NAMES
+    outside.order(nodes["one"], operator, "forget", "three")
     eventually(lambda: "three" not in objects(nodes), "its object is removed", LIMIT)
 
     three.connection.fault("replace", node="three")
