@@ -23,7 +23,7 @@ from hepto.edge.cache import cache_directory
 from hepto.errors import UserError
 from hepto.lab import boot, channel, client, demo, emulator, plan, spec, state
 from hepto.lab.client import Completed, LabClient
-from init.contract import paths
+from init.contract import bootid, paths
 
 ROOT = Path(__file__).parent.parent.parent
 IMAGE = Path(os.environ.get("HEPTO_IMAGE", ROOT / "build/image"))
@@ -31,6 +31,8 @@ ARTIFACTS = ROOT / "build/artifacts"
 ATTACH = os.environ.get("HEPTO_TEST_LAB", "")
 READY_LIMIT = 1200.0
 LIMIT = 180.0
+APISERVER = "kube-apiserver"
+GAVE_UP = "exited with status 255"
 
 T = TypeVar("T")
 
@@ -103,6 +105,25 @@ class Node:
         data = b"".join(channel.unpack(frame) for frame in frames if "stream" in frame)
         found: dict[str, dict[str, Any]] = json.loads(data)["services"]
         return found
+
+    def crashes(self, service: str = "") -> list[dict[str, Any]]:
+        """The reports of its services' deaths, of one service or of all."""
+        words = ("service", "crashes", *([service] if service else []), "--json")
+        found: list[dict[str, Any]] = json.loads(self.run("/usr/bin/hepto", *words).stdout)
+        return found
+
+    def started_again(self) -> dict[str, int]:
+        """How often those services were started that were not started exactly once.
+
+        Starts after an apiserver's own giving up do not count: upstream gives its hooks half a minute and a minute once
+        it listens, which a slow machine may need for more.
+        """
+        boot = self.sh(f"cat {bootid.PATH}").strip()
+        gave_up = [one for one in self.crashes(APISERVER) if (one["boot_id"], one["cause"]) == (boot, GAVE_UP)]
+        starts = {name: found["starts"] for name, found in self.services().items()}
+        if APISERVER in starts:
+            starts[APISERVER] -= len(gave_up)
+        return {name: count for name, count in starts.items() if count != 1}
 
     def service_pids(self) -> dict[str, int]:
         """The processes of its services: what is restarted has another one."""

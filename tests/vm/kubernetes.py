@@ -42,10 +42,7 @@ def pod_on(nodes: Nodes, node: str) -> demo.Pod:
 
 def started_again(nodes: Nodes) -> dict[str, dict[str, int]]:
     """By node, and there by service: how often those were started that were not started exactly once."""
-    found = {
-        name: {service: seen["starts"] for service, seen in node.services().items() if seen["starts"] != 1}
-        for name, node in nodes.items()
-    }
+    found = {name: node.started_again() for name, node in nodes.items()}
     return {name: starts for name, starts in found.items() if starts}
 
 

@@ -10,7 +10,7 @@ from init.cgroups import SHIM_SCORE
 from init.contract import paths
 from init.contract.service import Limits, Service
 from tests.vm.harness import Node, eventually
-from tests.vm.test_3_services import HEAL_LIMIT, another, crashes, settled
+from tests.vm.test_3_services import HEAL_LIMIT, another, settled
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(600, func_only=True)]
 
@@ -38,7 +38,7 @@ def test_one_that_eats_memory_is_killed_by_its_own_limit_and_started_again(node:
             return bool(found["starts"] > 1 and found["last_death"]["out_of_memory"])
 
         eventually(killed_and_started_again, f"{NAME} was killed and started again", explain=node.services)
-        report, *_ = eventually(lambda: crashes(node, NAME), "the report")
+        report, *_ = eventually(lambda: node.crashes(NAME), "the report")
 
     assert report["cause"] == "killed by signal 9 (SIGKILL), out of memory"
     assert LIMIT_BYTES // 2 <= report["memory_peak"] <= LIMIT_BYTES

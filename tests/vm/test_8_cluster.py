@@ -128,7 +128,7 @@ def test_logs_exec_and_port_forward_work_across_nodes(nodes: Nodes) -> None:
 
 TRY_ALL = """
 for place; do
-  { wget -T 4 -O /dev/null "http://$place/" 2>&1 | grep -q "timed out" && echo "$place"; } &
+  { wget -T 10 -O /dev/null "http://$place/" 2>&1 | grep -q "timed out" && echo "$place"; } &
 done
 wait
 """
@@ -154,7 +154,7 @@ def test_servers_show_their_new_certificates_and_nobody_was_restarted(
 
     eventually(all_new, "all servers show their new certificates", LIMIT, lambda: leaves.shown(nodes), pause=2.0)
     assert kubernetes.started_again(nodes) == {}
-    assert all_ready(nodes)
+    eventually(lambda: all_ready(nodes), "three Ready nodes", LIMIT, lambda: objects(nodes))
 
 
 @pytest.fixture(scope="module")
