@@ -18,7 +18,7 @@ from hepto.clock import times
 from hepto.clock.model import PeerTime
 from hepto.edge.http_server import Response
 from hepto.edge.pump import now
-from hepto.errors import PeerError
+from hepto.errors import PeerError, UserError
 from hepto.log import Log
 from hepto.node.timekeeping import Timekeeper
 
@@ -67,8 +67,13 @@ class PeerTimes:
         if place is None:
             return
         try:
+            membership = self._membership()
+        except (UserError, OSError) as error:  # our own CA's file, which the enrolment reads as well, and names
+            self._log.warning("no peer can be asked for the time", error=error)
+            return
+        try:
             async with asyncio.timeout(SECONDS):
-                self._clock.feed(await ask(place, name, self._membership()))
+                self._clock.feed(await ask(place, name, membership))
         except PeerError as error:
             self._count(name, error.reason)
         except CallError as error:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from hepto.api.client import Candidate
+from hepto.api.client import Candidate, Membership
 from hepto.api.exchange import CallError, Failure
 from hepto.api.routes import TIME
 from hepto.api.server import ApiServer, Settings
 from hepto.clock import times
 from hepto.edge.pump import now
-from hepto.errors import PeerError
+from hepto.errors import PeerError, UserError
 from hepto.machine import Confidence
 from hepto.node import peertime
 from hepto.node.board import Board
@@ -88,6 +88,29 @@ def test_a_node_that_knows_its_floor_only_does_not_count(tmp_path: Path) -> None
             with pytest.raises(PeerError) as caught:
                 await ask(place, WORKER.node, KNOWN)
             assert caught.value.reason == times.Refused.UNSURE
+
+    asyncio.run(story())
+
+
+def test_who_cannot_read_its_own_ca_asks_nobody_and_goes_on(tmp_path: Path) -> None:
+    read = asyncio.Event()
+
+    def damaged() -> Membership:
+        read.set()
+        raise UserError("ca.crt is damaged", "restore it")
+
+    async def story() -> None:
+        clock = Timekeeper(Board(), str(tmp_path), State(), time.time() - 86400, lambda _: None)
+        clock.start()
+        peers = PeerTimes(clock, lambda: ("one",), lambda _: Candidate(LOOPBACK, 1), damaged)
+        task = asyncio.create_task(peers.run())
+        for _ in range(2):
+            read.clear()
+            clock._ask(1)
+            async with asyncio.timeout(20):
+                await read.wait()
+        assert not task.done()
+        task.cancel()
 
     asyncio.run(story())
 

@@ -108,7 +108,7 @@ pid=$!
 i=0
 while [ $i -lt 60 ]; do
   i=$((i+1))
-  wget -q -T 5 -O - http://[::1]:18080/ && break
+  wget -q -T 20 -O - http://[::1]:18080/ && break
   sleep 0.5
 done
 kill $pid
