@@ -1,15 +1,18 @@
-"""Machine-wide sysctls: those that no single interface or service owns. Those of interfaces, and forwarding, are the
-agent's.
+"""Machine-wide sysctls, and what is set like them below /sys: what no single interface or service owns. Those of
+interfaces, and forwarding, are the agent's.
 
 A table, so that it can be read and compared. A name that the kernel does not have is no failure: it depends on modules.
 """
 
 from typing import NamedTuple
 
+PROC_SYS, SYS = "proc/sys", "sys"
+
 
 class Sysctl(NamedTuple):
     name: str
     value: str
+    below: str = PROC_SYS
 
 
 TABLE: tuple[Sysctl, ...] = (
@@ -31,6 +34,8 @@ TABLE: tuple[Sysctl, ...] = (
     Sysctl("fs/inotify/max_user_watches", "1048576"),
     Sysctl("fs/aio-max-nr", "1048576"),
     Sysctl("vm/max_map_count", "262144"),
+    # Debian's kernel gives every program pages of 2 MiB, which a garbage collector uses in parts: who wants them asks.
+    Sysctl("kernel/mm/transparent_hugepage/enabled", "madvise", SYS),
 )
 
 
@@ -39,7 +44,7 @@ def apply(table: tuple[Sysctl, ...] = TABLE, root: str = "") -> list[str]:
     refused = []
     for sysctl in table:
         try:
-            with open(f"{root}/proc/sys/{sysctl.name}", "r+b", buffering=0) as file:
+            with open(f"{root}/{sysctl.below}/{sysctl.name}", "r+b", buffering=0) as file:
                 file.write(sysctl.value.encode())
         except FileNotFoundError:
             pass

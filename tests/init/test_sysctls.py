@@ -24,6 +24,14 @@ def test_a_refusal_is_told_and_stops_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "proc/sys/b").read_text() == "2"
 
 
+def test_what_is_below_sys_is_written_there(tmp_path: Path) -> None:
+    (file := tmp_path / "sys/kernel/mm").parent.mkdir(parents=True)
+    file.write_text("[always]")
+
+    assert sysctls.apply((Sysctl("kernel/mm", "never   ", sysctls.SYS),), str(tmp_path)) == []
+    assert file.read_text() == "never   "
+
+
 def test_kubelet_finds_what_it_wants() -> None:
     """The values of pkg/kubelet/cm: setupKernelTunables."""
     wanted = {
