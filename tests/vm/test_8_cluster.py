@@ -145,18 +145,6 @@ def test_a_pod_reaches_neither_gossip_nor_api_nor_etcd_of_any_node(nodes: Nodes)
     assert set(one.kubectl("exec", pod.name, "--", *command).split()) == forbidden
 
 
-def test_servers_show_their_new_certificates_and_nobody_was_restarted(
-    nodes: Nodes, renewed: dict[str, tuple[Serials, Serials]]
-) -> None:
-    def all_new() -> bool:
-        shown = leaves.shown(nodes)
-        return all(seen.items() <= renewed[name][1].items() for name, seen in shown.items())
-
-    eventually(all_new, "all servers show their new certificates", LIMIT, lambda: leaves.shown(nodes), pause=2.0)
-    assert kubernetes.started_again(nodes) == {}
-    eventually(lambda: all_ready(nodes), "three Ready nodes", LIMIT, lambda: objects(nodes))
-
-
 @pytest.fixture(scope="module")
 def needles(nodes: Nodes) -> canaries.Needles:
     """Every secret that is on any node, in every spelling."""
@@ -196,7 +184,7 @@ echo $!
 """
 
 
-@pytest.mark.parametrize("name", ["one", "two"])
+@pytest.mark.parametrize("name", ["one", pytest.param("two", marks=pytest.mark.long)])
 def test_no_node_shows_a_secret_of_the_cluster(nodes: Nodes, needles: canaries.Needles, name: str) -> None:
     """Nor does its console. A decoy is put everywhere first, and found everywhere."""
     node, decoy = nodes[name], canaries.decoy()
@@ -245,6 +233,18 @@ def test_the_kubeconfig_of_an_operator_works_from_outside(nodes: Nodes, operator
 
     assert done.status == 0, done.stderr.decode()
     assert {item["metadata"]["name"] for item in json.loads(done.text)["items"]} == NAMES
+
+
+def test_servers_show_their_new_certificates_and_nobody_was_restarted(
+    nodes: Nodes, renewed: dict[str, tuple[Serials, Serials]]
+) -> None:
+    def all_new() -> bool:
+        shown = leaves.shown(nodes)
+        return all(seen.items() <= renewed[name][1].items() for name, seen in shown.items())
+
+    eventually(all_new, "all servers show their new certificates", LIMIT, lambda: leaves.shown(nodes), pause=2.0)
+    assert kubernetes.started_again(nodes) == {}
+    eventually(lambda: all_ready(nodes), "three Ready nodes", LIMIT, lambda: objects(nodes))
 
 
 @pytest.mark.long  # minutes each; their light twins without Kubernetes are in test_7_mesh.py
