@@ -317,9 +317,14 @@ MULTICALL_NAMES = (
 SHIM = "containerd-shim-runc-v2"
 PLUGINS = ("host-local", "loopback", "portmap", "ptp")
 BINARIES = (MULTICALL, SHIM, *PLUGINS)
+STACK_PLACES: dict[str, str] = {
+    MULTICALL: f"{STACK_FOLDER}/{MULTICALL}",
+    SHIM: f"usr/bin/{SHIM}",
+    **{name: f"usr/lib/cni/{name}" for name in PLUGINS},
+}
 
 # Python of ours that a node never runs.
 CODE_DROP = (
-    *("hepto/lab/*", "hepto/cli/lab*.py", "hepto/cli/build.py", "hepto/cli/progress.py", "*/__pycache__/*"),
+    *("hepto/lab/*", "hepto/cli/lab*.py", "hepto/cli/build.py", "*/__pycache__/*"),
     *("hepto/edge/apt.py", "hepto/edge/cache.py", "hepto/edge/command.py", "hepto/edge/debian.py"),
 )

@@ -5,6 +5,7 @@ everything goes to standard error, so that standard output stays for results. Mu
 """
 
 import contextlib
+import importlib.util
 import os
 import sys
 import time
@@ -41,7 +42,9 @@ class Progress:
         self._clock = clock
         given = os.environ if environment is None else environment
         self._colour = not given.get("NO_COLOR")
-        self._live = self._stream.isatty() and given.get("TERM", "dumb") != "dumb"
+        # A node has no rich.
+        has_rich = importlib.util.find_spec("rich") is not None
+        self._live = has_rich and self._stream.isatty() and given.get("TERM", "dumb") != "dumb"
         self._status: Status | None = None
         self._name = ""
         self._spoke = 0.0

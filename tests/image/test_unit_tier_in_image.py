@@ -36,7 +36,7 @@ HOST_ONLY = (
         "tests/test_linters.py",
         "tests/test_makefile.py",
     ),
-    *("tests/cli/test_build.py", "tests/cli/test_lab.py", "tests/cli/test_lab_up.py", "tests/cli/test_progress.py"),
+    *("tests/cli/test_build.py", "tests/cli/test_lab.py", "tests/cli/test_lab_up.py"),
     "tests/cli/test_interrupted_build.py",
     *(
         "tests/edge/test_apt.py",
