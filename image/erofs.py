@@ -1,7 +1,8 @@
 """Reads the names, sizes and links of an EROFS image: bytes in, values out, neither root nor a mount needed.
 
-Knows what mkfs.erofs writes for hepto: uncompressed directories, compact or extended inodes, no shared attributes. File
-contents are not read. The layout is that of Linux' fs/erofs/erofs_fs.h.
+Knows what mkfs.erofs writes for hepto: uncompressed directories, compact or extended inodes, no shared attributes, no
+fragments. File contents are not read. The layout is that of Linux' fs/erofs/erofs_fs.h, that of the indexes of
+compressed files in fs/erofs/zmap.c.
 """
 
 import stat
@@ -13,11 +14,15 @@ from mmap import mmap
 SUPERBLOCK = 1024
 MAGIC = 0xE0F5E1E2
 FLAT_PLAIN, COMPRESSED_FULL, FLAT_INLINE, COMPRESSED_COMPACT = range(4)
+MAP_HEADER = struct.Struct("<HHHBB")
+"""struct z_erofs_map_header: reserved, bytes of the inline tail, advice, algorithms, size of a logical cluster."""
+TWO_BYTES, INLINE_TAIL = 1, 8
+"""Advice: most of the index takes 2 bytes a cluster; the file's compressed end follows the index."""
 
 
 @dataclass(frozen=True)
 class File:
-    """Something in the image. `stored` is what it takes of the image, its inode not counted."""
+    """Something in the image. `stored` are the bytes that its content takes, `overhead` those of inode and index."""
 
     path: str
     mode: int
@@ -26,6 +31,7 @@ class File:
     links: int
     number: int
     target: str = ""
+    overhead: int = 0
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,17 @@ class _Inode:
     size: int
     union: int
     links: int
-    inline: int  # where inline data begin
+    start: int
+    inline: int  # where inline data or the index begin
+
+
+def index_size(start: int, count: int, *, two_bytes: bool) -> int:
+    """The bytes of a compact index of `count` clusters that begins at `start`: 4 bytes a cluster up to where 32 bytes
+    are aligned, then 2 for each of whole packs of 16, then 4 again; the last pack of 8 bytes may be half used.
+    """
+    first = min((32 - start % 32) // 4 & 7, count)
+    packed = (count - first) // 16 * 16 if two_bytes else 0
+    return first * 4 + packed * 2 + -(-(count - first - packed) // 2) * 8
 
 
 class Image:
@@ -53,17 +69,27 @@ class Image:
 
     def files(self) -> Iterator[File]:
         """Everything but directories, in the order of the directories."""
+        return (file for file in self.everything() if not stat.S_ISDIR(file.mode))
+
+    def everything(self) -> Iterator[File]:
+        """Directories too; the root's path is ""."""
         waiting = [("", self._root)]
         while waiting:
             folder, number = waiting.pop()
-            for name, child in self._entries(self._inode(number)):
+            directory = self._inode(number)
+            yield self._file(folder.rstrip("/"), number, directory)
+            for name, child in self._entries(directory):
                 path = f"{folder}{name}"
                 inode = self._inode(child)
                 if stat.S_ISDIR(inode.mode):
                     waiting.append((f"{path}/", child))
-                    continue
-                target = self._content(inode).decode() if stat.S_ISLNK(inode.mode) else ""
-                yield File(path, inode.mode, inode.size, self._stored(inode), inode.links, child, target)
+                else:
+                    yield self._file(path, child, inode)
+
+    def _file(self, path: str, number: int, inode: _Inode) -> File:
+        target = self._content(inode).decode() if stat.S_ISLNK(inode.mode) else ""
+        stored, overhead = self._taken(inode)
+        return File(path, inode.mode, inode.size, stored, inode.links, number, target, overhead)
 
     def _inode(self, number: int) -> _Inode:
         start = self._metadata * self._block + number * 32
@@ -78,12 +104,26 @@ class Image:
             length = 32
         if attributes:
             length += 12 + 4 * (attributes - 1)
-        return _Inode(kind >> 1 & 7, mode, size, union, links, start + length)
+        return _Inode(kind >> 1 & 7, mode, size, union, links, start, start + length)
 
-    def _stored(self, inode: _Inode) -> int:
+    def _taken(self, inode: _Inode) -> tuple[int, int]:
+        """The bytes of the content, and those of inode and index."""
         if inode.layout in {COMPRESSED_FULL, COMPRESSED_COMPACT}:
-            return inode.union * self._block  # the union holds the number of compressed blocks
-        return inode.size
+            header = (inode.inline + 7) // 8 * 8
+            _, tail, advice, _, clusters = MAP_HEADER.unpack_from(self._data, header)
+            size = self._block << (clusters & 7)
+            count = -(-inode.size // size)
+            start = header + MAP_HEADER.size
+            if inode.layout == COMPRESSED_FULL:
+                end = start + 8 + count * 8  # after a header of which half is reserved
+            else:
+                end = start + index_size(start, count, two_bytes=bool(advice & TWO_BYTES))
+            # The union holds the number of compressed blocks; with an inline tail the end of the file is not in them.
+            return inode.union * self._block + (tail if advice & INLINE_TAIL else 0), end - inode.start
+        overhead = inode.inline - inode.start
+        if inode.layout == FLAT_PLAIN and (stat.S_ISREG(inode.mode) or stat.S_ISDIR(inode.mode)):
+            return -(-inode.size // self._block) * self._block, overhead
+        return (inode.size if inode.layout == FLAT_INLINE else 0), overhead
 
     def _content(self, inode: _Inode) -> bytes:
         """The bytes of a directory or link: whole blocks, then, if the layout is inline, the tail after the inode."""

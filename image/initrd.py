@@ -1,4 +1,4 @@
-"""Writes a cpio archive (newc) as the kernel unpacks it: entries in, bytes out, the same bytes for the same entries.
+"""Writes and reads a cpio archive (newc) as the kernel unpacks it: the same bytes for the same entries.
 
 Promises: parents come before children, device nodes need no root, times are zero. The kernel documents the format in
 Documentation/driver-api/early-userspace/buffer-format.rst.
@@ -11,6 +11,8 @@ from pathlib import PurePosixPath
 
 MAGIC = b"070701"
 TRAILER = "TRAILER!!!"
+HEADER = len(MAGIC) + 13 * 8
+"""Bytes before the name: the magic and 13 numbers in hex."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,28 @@ def write(entries: Iterable[Entry]) -> bytes:
     parts.append(_record(0, Entry(TRAILER, 0)))
     archive = b"".join(parts)
     return archive + bytes(-len(archive) % 512)
+
+
+def read(archive: bytes) -> list[Entry]:
+    """The entries of an archive that `write` made. Raises ValueError for anything else, as a compressed one."""
+    entries: list[Entry] = []
+    at = 0
+    while True:
+        fields = archive[at : at + HEADER]
+        if len(fields) < HEADER or not fields.startswith(MAGIC):
+            raise ValueError(f"no cpio header at byte {at}")
+        numbers = [int(fields[start : start + 8], 16) for start in range(len(MAGIC), HEADER, 8)]
+        mode, size, device, length = numbers[1], numbers[6], (numbers[9], numbers[10]), numbers[11]
+        start = at + HEADER + length
+        start += -start % 4
+        name = archive[at + HEADER : at + HEADER + length].rstrip(b"\0").decode()
+        if len(archive) < start + size:
+            raise ValueError(f"{name} is cut off")
+        if name == TRAILER:
+            return entries
+        entries.append(Entry(name, mode, archive[start : start + size], device))
+        at = start + size
+        at += -at % 4
 
 
 def _record(number: int, entry: Entry) -> bytes:

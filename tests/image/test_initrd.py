@@ -1,8 +1,11 @@
+import contextlib
 import stat
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from image.initrd import Entry, character_device, directory, file, link, write
+from image.initrd import Entry, character_device, directory, file, link, read, write
 
 # `printf 'hi\n' > a` in newc, inode 1, everything else zero: the format of the kernel's documentation, by hand.
 VECTOR = (
@@ -43,3 +46,33 @@ def test_entries_have_the_right_types() -> None:
     assert stat.S_ISDIR(directory("a").mode)
     assert link("a", "b") == Entry("a", stat.S_IFLNK | 0o777, b"b")
     assert character_device("dev/console", 5, 1).device == (5, 1)
+
+
+@given(st.dictionaries(st.from_regex(r"[a-z]{1,9}", fullmatch=True), st.binary(max_size=40), max_size=5))
+def test_what_is_written_is_read_again(contents: dict[str, bytes]) -> None:
+    entries = [file(path, content) for path, content in sorted(contents.items())]
+
+    assert read(write(entries)) == entries
+
+
+def test_devices_and_directories_are_read_too() -> None:
+    archive = write([character_device("dev/console", 5, 1), link("b", "a")])
+
+    assert read(archive) == [link("b", "a"), directory("dev"), character_device("dev/console", 5, 1)]
+
+
+@given(st.data())
+def test_an_archive_that_is_cut_off_or_changed_is_refused_or_read(data: st.DataObject) -> None:
+    whole = bytearray(write([file("a", b"hi\n"), directory("b")]))
+    for _ in range(data.draw(st.integers(0, 3))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    archive = bytes(whole[: data.draw(st.integers(0, len(whole)))])
+
+    with contextlib.suppress(ValueError):
+        assert all(isinstance(entry, Entry) for entry in read(archive))
+
+
+@pytest.mark.parametrize("data", [b"", b"\x28\xb5\x2f\xfd rest of zstd", write([file("a", b"hi")])[:115]])
+def test_what_is_no_whole_archive_is_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match="no cpio header|cut off"):
+        read(data)
