@@ -15,7 +15,7 @@ from hepto.edge.cache import ensure, key_of
 from hepto.edge.command import CommandFailedError, run
 from hepto.edge.debian import ensure_go
 from hepto.errors import ExitCode, UserError
-from image import elf
+from image import elf, goinfo
 from image.spec import BINARIES, MULTICALL, PLUGINS, SHIM
 
 SOURCE = Path(__file__).parent / "stack"
@@ -37,9 +37,6 @@ NAMED = {
     "coredns": "github.com/coredns/coredns",
     "cni-plugins": PLUGIN_MODULE,
 }
-# Go writes its module list between these two marks (cmd/go/internal/modload/build.go: infoStart, infoEnd).
-INFO_START = bytes.fromhex("3077af0c9274080241e1c107e6d618e6")
-INFO_END = bytes.fromhex("f932433186182072008242104116d8f2")
 
 
 ROOM = 5_000_000_000
@@ -82,20 +79,8 @@ def commands(version: str, output: Path) -> list[list[str]]:
 
 def modules_of(binary: bytes) -> dict[str, str]:
     """The Go modules in an executable and their versions, as its compiler wrote them down."""
-    start = binary.find(INFO_START)
-    end = binary.find(INFO_END, start)
-    if start < 0 or end < 0:
-        return {}
-    modules: dict[str, str] = {}
-    last = ""
-    for line in binary[start + len(INFO_START) : end].decode(errors="replace").splitlines():
-        words = line.split("\t")
-        if words[0] == "dep" and len(words) >= 3:
-            last = words[1]
-            modules[last] = words[2]
-        elif words[0] == "=>" and last and len(words) >= 3:
-            modules[last] = words[2]
-    return modules
+    info = goinfo.read(binary)
+    return {module.stands_for or module.path: module.version for module in info.modules} if info else {}
 
 
 def source_key(toolchain: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from hepto.edge.cache import ensure, existing, key_of, scratch
 from hepto.edge.debian import ensure_mkosi
 from image import binaries, output, spec, tree
+from image.inventory import go_licences
 from image.mkosi import REPOSITORY, TREE, Builder
 from image.output import Steps
 
@@ -51,7 +52,8 @@ def build(request: Request, steps: Steps) -> Path:
             folders = tree.install_code(REPOSITORY, work)
             (work / spec.IMAGE_JSON).write_text(json.dumps(image_json, indent=1, sort_keys=True) + "\n")
             tree.compile_python(work, folders)
-        return output.write(request.output, output.Parts(tools, packages / TREE, work, details, owners), steps)
+        parts = output.Parts(tools, packages / TREE, work, details, owners, go_licences(ready, request.cache))
+        return output.write(request.output, parts, steps)
 
 
 def prepare(request: Request, ready: Path, steps: Steps) -> tuple[Path, Path, Path]:

@@ -1,4 +1,4 @@
-"""Writes what a build gives: vmlinuz, initrd.cpio, root.erofs, manifest.json, SHA256SUMS.
+"""Writes what a build gives: vmlinuz, initrd.cpio, root.erofs, sbom.spdx.json, manifest.json, SHA256SUMS.
 
 Promises: the target directory changes by one rename when everything is written and synced, and a directory that holds
 something else is never touched.
@@ -20,11 +20,12 @@ from typing import Protocol, TypedDict
 from hepto.edge.cache import remove_tree, scratch, sync_directory, sync_tree
 from hepto.edge.command import CommandFailedError, run
 from hepto.errors import ExitCode, UserError
-from image import binaries, initrd, modules, spec, tree
+from image import account, binaries, initrd, inventory, modules, sbom, spec, tree
+from image.account import Row
 from image.erofs import Image
 from image.manifest import Package, checksums
 from image.mkosi import PACKAGE_LIST, REPOSITORY
-from image.report import MANIFEST, Row, rows
+from image.report import MANIFEST
 
 FILES = ("vmlinuz", "initrd.cpio", "root.erofs")
 # Processor time and size measured with clusters of 32 KiB: level 4 takes 3.4 s for 147 MB, 6 4.8 s for 146, 9 8.8 s for
@@ -66,6 +67,7 @@ class Parts:
     root: Path
     details: Manifest
     owners: dict[str, str]
+    licences: dict[str, str]  # of Go modules
 
 
 def check_target(directory: Path) -> None:
@@ -88,8 +90,8 @@ def digest_of(path: Path) -> str:
 
 def describe(stack: Path, packages: Path, built: int) -> Manifest:
     """The manifest without the digests of the files; `packages` is the cached stage with mkosi's tree in it."""
-    found = binaries.modules_of((stack / spec.MULTICALL).read_bytes())
-    for name in spec.PLUGINS:
+    found: dict[str, str] = {}
+    for name in spec.BINARIES:
         found.update(binaries.modules_of((stack / name).read_bytes()))
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     return {
@@ -160,7 +162,11 @@ def write(target: Path, parts: Parts, steps: Steps) -> Path:
             shutil.copyfile(parts.packages / f"boot/vmlinuz-{kernel}", temporary / "vmlinuz")
             (temporary / "initrd.cpio").write_bytes(stage0(parts.root, kernel))
             digests = {name: digest_of(temporary / name) for name in FILES}
-            sizes = [row._asdict() for row in measure(temporary / "root.erofs", parts)]
+            contents = set(parts.owners.values())
+            bill = inventory.bill(parts.details, (parts.packages, parts.root), contents, parts.licences, digests)
+            (temporary / sbom.FILE).write_text(bill)
+            digests[sbom.FILE] = digest_of(temporary / sbom.FILE)
+            sizes = [row._asdict() for row in measure(temporary, parts)]
             text = json.dumps({**parts.details, "files": digests, "sizes": sizes}, indent=1, sort_keys=True) + "\n"
             (temporary / MANIFEST).write_text(text)
             digests[MANIFEST] = hashlib.sha256(text.encode()).hexdigest()
@@ -170,13 +176,19 @@ def write(target: Path, parts: Parts, steps: Steps) -> Path:
     return target
 
 
-def measure(root: Path, parts: Parts) -> list[Row]:
-    """What takes how much space in the finished root."""
-    details = parts.details
+def measure(directory: Path, parts: Parts) -> list[Row]:
+    """What takes how much space in the finished files."""
+    details, kernel = parts.details, f"linux-image-{parts.details['kernel']}"
     versions = {package["name"]: package["version"] for package in details["packages"]}
     versions |= {"hepto": details["version"], "stack": details["stack"]["kubernetes"]}
-    with root.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return rows(Image(data).files(), lambda path: tree.package_of(path, parts.owners), versions)
+    found = account.whole("vmlinuz", (directory / "vmlinuz").stat().st_size, account.KERNEL, kernel)
+    archive = (directory / "initrd.cpio").read_bytes()
+    owner = account.stage0_owner(parts.owners, details["kernel"])
+    found += account.initrd_rows("initrd.cpio", len(archive), initrd.read(archive), owner)
+    with (directory / "root.erofs").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        entries = Image(data).everything()
+        found += account.root_rows("root.erofs", len(data), entries, lambda path: tree.package_of(path, parts.owners))
+    return account.finished(found, versions)
 
 
 def replace_directory(new: Path, target: Path) -> None:

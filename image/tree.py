@@ -112,12 +112,7 @@ def install_modules(tree: Path, root: Path) -> list[str]:
 
 def install_stack(stack: Path, root: Path) -> None:
     """The upstream binaries, and a link for each name of the multicall binary."""
-    places = {
-        spec.MULTICALL: f"{spec.STACK_FOLDER}/{spec.MULTICALL}",
-        spec.SHIM: f"usr/bin/{spec.SHIM}",
-        **{name: f"usr/lib/cni/{name}" for name in spec.PLUGINS},
-    }
-    for name, path in places.items():
+    for name, path in spec.STACK_PLACES.items():
         place(stack / name, root / path)
     for name in spec.MULTICALL_NAMES:
         (root / spec.STACK_FOLDER / name).symlink_to(spec.MULTICALL)
@@ -231,6 +226,8 @@ def package_of(path: str, kept: Mapping[str, str]) -> str:
         return kept.get(f"{folder}/{name.partition('.')[0]}.py", "hepto")
     if path.startswith((spec.STACK_FOLDER, "usr/lib/cni/", f"usr/bin/{spec.SHIM}")):
         return "stack"
+    if path == spec.IMAGES_FILE:
+        return "container images"
     if path.startswith("usr/lib/modules/"):
-        return "linux-image"
+        return f"linux-image-{path.split('/')[3]}"
     return "hepto"

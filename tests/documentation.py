@@ -19,6 +19,7 @@ class Where(Enum):
     LAB = "tests/vm/test_2_documentation.py, on the lab"
     POWER = "tests/vm/test_4_power.py"
     CLUSTER = "tests/vm/test_8_cluster.py, in the router's network"
+    IMAGE = "tests/image/test_documentation.py, on the built image"
     MAKE = "continuous integration, and whoever follows the README"
 
 
@@ -43,6 +44,8 @@ def where(command: str) -> Where | None:
             return Where.MAKE
         case ["hepto", "info" | "key" | "options" | "cmdline" | "completion" | "sim", *_]:
             return Where.UNIT
+        case ["hepto", "build", *_] if {"--report", "--licences"} & set(words):
+            return Where.IMAGE
         case ["hepto", "node" | "kubeconfig" | "status" | "logs" | "service" | "boot-chart", *_] if "--anchor" in words:
             return Where.CLUSTER
         case ["hepto", "status" | "logs" | "gossip" | "boot-chart", *_] | ["hepto", "service", "list" | "crashes"]:

@@ -21,7 +21,7 @@ def test_some_test_runs_it(command: str) -> None:
 def test_commands_are_found_at_all() -> None:
     found = {where(command) for command in commands()}
 
-    assert {Where.UNIT, Where.NODE, Where.LAB, Where.MAKE} <= found
+    assert {Where.UNIT, Where.NODE, Where.LAB, Where.IMAGE, Where.MAKE} <= found
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if where(command) is Where.UNIT])

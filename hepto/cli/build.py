@@ -3,15 +3,20 @@
 import contextlib
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from hepto.cli.output import print_json, print_table
 from hepto.cli.progress import Progress
 from hepto.edge.cache import cache_directory
+from hepto.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from image.account import Row
 
 DEFAULT_OUTPUT = Path("build/image")
 
@@ -22,6 +27,8 @@ Examples:
   hepto build --output /srv/image  somewhere else
   hepto build --stack DIR          with ready Kubernetes binaries, instead of compiling them (8 minutes)
   hepto build --report             what takes how much space in the image built last
+  hepto build --report --svg image.svg   the same as a picture
+  hepto build --licences           what is in it under which licence, from its sbom.spdx.json
 """
 
 
@@ -61,16 +68,27 @@ def _ended_tidily() -> Iterator[None]:
     type=click.Path(path_type=Path),
     help="A directory of ready Kubernetes binaries.",
 )
-@click.option("--report", is_flag=True, help="Print the size of the built image by package; build nothing.")
+@click.option("--report", is_flag=True, help="Print what is in each byte of the built image; build nothing.")
+@click.option(
+    "--svg", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw the --report as a treemap."
+)
+@click.option("--licences", is_flag=True, help="Print the licences of what is in the built image; build nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
-def command(kind: str, output: Path, stack: Path | None, report: bool, as_json: bool) -> None:
+def command(
+    kind: str, output: Path, stack: Path | None, report: bool, svg: Path | None, licences: bool, as_json: bool
+) -> None:
     """Build the image: Debian packages, upstream Kubernetes and hepto as one read-only root, with kernel and stage 0.
 
     What is slow is kept in the cache ($HEPTO_CACHE, else ~/.cache/hepto) as long as its inputs are the same.
     """
     del kind  # there is one so far
+    if svg and not report:
+        raise UserError("--svg draws the report", "give --report --svg FILE", ExitCode.USAGE)
     if report:
-        _report(output.absolute(), as_json)
+        _report(output.absolute(), as_json, svg)
+        return
+    if licences:
+        _licences(output.absolute(), as_json)
         return
     with _ended_tidily():
         _build(output.absolute(), stack.absolute() if stack else None, as_json)
@@ -90,14 +108,38 @@ def _build(output: Path, stack: Path | None, as_json: bool) -> None:
     print(f"{directory}: {total / 1e6:.0f} MB in {progress.seconds:.1f} s", file=sys.stderr)
 
 
-def _report(output: Path, as_json: bool) -> None:
+def _report(output: Path, as_json: bool, svg: Path | None) -> None:
     from image.report import report
 
     rows = report(output)
+    if svg:
+        _draw(rows[:-1], svg)
+        return
     if as_json:
         print_json([row._asdict() for row in rows])
         return
     print_table(
-        ("package", "version", "installed KB", "in the image KB"),
-        [(row.package, row.version, f"{row.installed / 1000:.0f}", f"{row.compressed / 1000:.0f}") for row in rows],
+        ("file", "part", "package", "piece", "version", "installed KB", "in the file KB"),
+        [(*row[:5], f"{row.installed / 1000:.0f}", f"{row.compressed / 1000:.0f}") for row in rows],
     )
+
+
+def _draw(rows: "Sequence[Row]", target: Path) -> None:
+    from image.picture import draw
+
+    try:
+        target.write_text(draw(rows))
+    except ValueError as error:
+        raise UserError(f"there is nothing to draw: {error}", "build the image again with: hepto build") from None
+    except OSError as error:
+        raise UserError(f"{target}: {error.strerror}", "name another file with --svg") from None
+
+
+def _licences(output: Path, as_json: bool) -> None:
+    from image.report import licence_list
+
+    rows = licence_list(output)
+    if as_json:
+        print_json([row._asdict() for row in rows])
+        return
+    print_table(("component", "version", "licence"), rows)

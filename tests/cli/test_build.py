@@ -11,8 +11,24 @@ from hepto.errors import ExitCode, UserError
 
 def write_manifest(directory: Path) -> None:
     sizes = [
-        {"package": "stack", "version": "v1.37.2", "installed": 215_000_000, "compressed": 82_000_000},
-        {"package": "libc6", "version": "2.41", "installed": 3_000_000, "compressed": 2_000_000},
+        {
+            "file": "root.erofs",
+            "part": "go",
+            "package": "stack",
+            "piece": "etcd",
+            "version": "v1.37.2",
+            "installed": 215_000_000,
+            "compressed": 82_000_000,
+        },
+        {
+            "file": "root.erofs",
+            "part": "deb",
+            "package": "libc6",
+            "piece": "",
+            "version": "2.41",
+            "installed": 3_000_000,
+            "compressed": 2_000_000,
+        },
     ]
     (directory / "manifest.json").write_text(json.dumps({"sizes": sizes}))
 
@@ -23,8 +39,8 @@ def test_report_prints_packages_and_their_sum(tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["--report", "--output", str(tmp_path)])
 
     assert [line.split() for line in result.output.splitlines()[1:]] == [
-        ["stack", "v1.37.2", "215000", "82000"],
-        ["libc6", "2.41", "3000", "2000"],
+        ["root.erofs", "go", "stack", "etcd", "v1.37.2", "215000", "82000"],
+        ["root.erofs", "deb", "libc6", "2.41", "3000", "2000"],
         ["sum", "218000", "84000"],
     ]
 
@@ -39,6 +55,43 @@ def test_report_for_machines_is_json_in_bytes(tmp_path: Path) -> None:
         "libc6": 2_000_000,
         "sum": 84_000_000,
     }
+
+
+def test_the_report_is_drawn_on_demand(tmp_path: Path) -> None:
+    write_manifest(tmp_path)
+
+    result = CliRunner().invoke(
+        command, ["--report", "--svg", str(tmp_path / "image.svg"), "--output", str(tmp_path)], catch_exceptions=False
+    )
+
+    assert (result.exit_code, result.output) == (0, "")
+    assert "84.0 MB" in (tmp_path / "image.svg").read_text()
+
+
+def test_a_picture_is_refused_without_a_report_and_where_it_cannot_be_written(tmp_path: Path) -> None:
+    write_manifest(tmp_path)
+    with pytest.raises(UserError, match="--svg draws the report") as caught:
+        CliRunner().invoke(command, ["--svg", "x.svg", "--output", str(tmp_path)], catch_exceptions=False)
+    assert caught.value.code is ExitCode.USAGE
+
+    with pytest.raises(UserError, match="No such file"):
+        CliRunner().invoke(
+            command,
+            ["--report", "--svg", str(tmp_path / "absent/x.svg"), "--output", str(tmp_path)],
+            catch_exceptions=False,
+        )
+
+
+def test_licences_are_a_table_or_json(tmp_path: Path) -> None:
+    write_manifest(tmp_path)
+    package = {"SPDXID": "SPDXRef-a", "name": "libc6", "versionInfo": "2.41", "licenseDeclared": "LGPL-2.1-or-later"}
+    (tmp_path / "sbom.spdx.json").write_text(json.dumps({"packages": [package]}))
+
+    table = CliRunner().invoke(command, ["--licences", "--output", str(tmp_path)])
+    value = CliRunner().invoke(command, ["--licences", "--json", "--output", str(tmp_path)])
+
+    assert [line.split() for line in table.output.splitlines()[1:]] == [["libc6", "2.41", "LGPL-2.1-or-later"]]
+    assert json.loads(value.output) == [{"component": "libc6", "version": "2.41", "licence": "LGPL-2.1-or-later"}]
 
 
 def test_report_builds_nothing(tmp_path: Path) -> None:

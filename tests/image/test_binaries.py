@@ -4,8 +4,6 @@ import pytest
 
 from hepto.errors import ExitCode, UserError
 from image.binaries import (
-    INFO_END,
-    INFO_START,
     SOURCE,
     check_space,
     commands,
@@ -17,6 +15,7 @@ from image.binaries import (
     toolchain,
 )
 from image.spec import BINARIES
+from tests.image.gobinary import with_note
 
 PROGRAM = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\x3e\x00"
 """How a program for amd64 begins: ELF64, little-endian, ET_EXEC, EM_X86_64."""
@@ -42,12 +41,11 @@ def test_a_module_that_go_mod_lacks_is_named() -> None:
         module_version("module x\n\nrequire (\n\tk8s.io/api v0.1.0\n)\n", "example.com/absent")
 
 
-def test_modules_are_read_from_the_compilers_note() -> None:
+def test_modules_are_named_as_go_mod_requires_them_with_what_was_compiled_in() -> None:
     note = "path\tx\nmod\tx\t(devel)\ndep\tk8s.io/kubernetes\tv1.37.2\th1:a\n"
     note += "dep\tk8s.io/api\tv0.0.0\n=>\tk8s.io/api\tv0.37.2\n"
-    binary = b"junk" + INFO_START + note.encode() + INFO_END + b"junk"
 
-    assert modules_of(binary) == {"k8s.io/kubernetes": "v1.37.2", "k8s.io/api": "v0.37.2"}
+    assert modules_of(with_note("go1.26.8", note)) == {"k8s.io/kubernetes": "v1.37.2", "k8s.io/api": "v0.37.2"}
     assert modules_of(b"no Go at all") == {}
 
 

@@ -187,7 +187,8 @@ def test_sizes_are_within_the_target(image: Path) -> None:
 def test_checksums_are_those_of_the_files(image: Path) -> None:
     lines = [line.split("  ") for line in (image / "SHA256SUMS").read_text().splitlines()]
 
-    assert {"vmlinuz", "initrd.cpio", "root.erofs", "manifest.json"} == {name for _, name in lines}
+    wanted = {"vmlinuz", "initrd.cpio", "root.erofs", "manifest.json", "sbom.spdx.json"}
+    assert wanted == {name for _, name in lines}
     for digest, name in lines:
         assert hashlib.sha256((image / name).read_bytes()).hexdigest() == digest, name
 
