@@ -116,7 +116,7 @@ class SystemdBuilder(Builder):
     def packages(self) -> Path:
         """The tree of packages; made on first use."""
         configuration = HERE / "systemd"
-        key = key_of("bench", self.mkosi.version, self.sources, (configuration / "mkosi.conf").read_bytes())
+        key = key_of("bench", self.mkosi.version, self.origin.identity, (configuration / "mkosi.conf").read_bytes())
         options = ("--tools-tree", str(self.tools()))
         made = ensure(self.cache / "bench-packages", key, lambda target: self._run(configuration, target, options))
         return made / TREE

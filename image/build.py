@@ -13,12 +13,13 @@ from pathlib import Path
 
 from hepto.edge.cache import ensure, existing, key_of, scratch
 from hepto.edge.debian import ensure_mkosi
-from image import binaries, output, spec, tree
+from image import binaries, locked, output, spec, tree
 from image.inventory import go_licences
 from image.mkosi import REPOSITORY, TREE, Builder
 from image.output import Steps
 
 OWNERS = "owners.json"
+UMASK = 0o022
 # The modules that decide what the base looks like: a change to one makes it again.
 RULES = ("archive", "elf", "layout", "modules", "spec", "tree")
 
@@ -30,36 +31,68 @@ class Request:
     output: Path
     cache: Path
     stack: Path | None = None  # ready binaries
+    locked: Path | None = None  # a folder to take everything from
+    archive: Path | None = None  # a folder to keep everything in
 
 
 def build(request: Request, steps: Steps) -> Path:
     """Builds the image and returns the directory it is in."""
+    # What the user keeps from others must not enter the modes of an image's files.
+    before = os.umask(UMASK)
+    try:
+        return _build(request, steps)
+    finally:
+        os.umask(before)
+
+
+def _build(request: Request, steps: Steps) -> Path:
     output.check_target(request.output)
+    if request.archive:
+        locked.check_target(request.archive)
     request.cache.mkdir(parents=True, exist_ok=True)
-    if request.stack:
-        ready = binaries.ready(request.stack)
-    else:
-        with steps.step("Kubernetes stack"):
-            ready = binaries.compiled(request.cache, steps.detail)
-    base, tools, packages = prepare(request, ready, steps)
+    taken = None
+    if request.locked:
+        with steps.step("Archived packages"):
+            taken = locked.opened(request.locked)
+    ready = _stack(request, taken, steps)
+    with steps.step("mkosi"):
+        origin = taken.origin if taken else None
+        builder = Builder(request.cache, ensure_mkosi(request.cache, origin), steps.detail, origin)
+    base, tools, packages = prepare(request, ready, builder, steps)
     with scratch(request.cache, "work") as directory:
         work = directory / "root"
         with steps.step("Our code"):
-            details = output.describe(ready, packages, int(os.environ.get("SOURCE_DATE_EPOCH") or time.time()))
+            built = int(os.environ.get("SOURCE_DATE_EPOCH") or (taken.built if taken else time.time()))
+            details = output.describe(ready, packages, built)
             tree.clone(base / "root", work)
             owners = json.loads((base / OWNERS).read_text())
             image_json = {"version": details["version"], "built": details["built"], "stack": details["stack"]}
             folders = tree.install_code(REPOSITORY, work)
             (work / spec.IMAGE_JSON).write_text(json.dumps(image_json, indent=1, sort_keys=True) + "\n")
             tree.compile_python(work, folders)
-        parts = output.Parts(tools, packages / TREE, work, details, owners, go_licences(ready, request.cache))
-        return output.write(request.output, parts, steps)
+        licences = go_licences(ready, request.cache)
+        parts = output.Parts(tools, packages / TREE, work, details, owners, licences)
+        output.write(request.output, parts, steps)
+    if request.archive:
+        with steps.step("Archive of packages"):
+            trees, cached = (tools, packages / TREE), builder.package_cache / "cache/apt/archives"
+            sources = builder.origin.sources
+            locked.keep(request.archive, locked.Taken(trees, cached, builder.mkosi, sources, ready, licences, built))
+    return request.output
 
 
-def prepare(request: Request, ready: Path, steps: Steps) -> tuple[Path, Path, Path]:
+def _stack(request: Request, taken: locked.Locked | None, steps: Steps) -> Path:
+    """The folder of the Kubernetes binaries."""
+    if taken:
+        return binaries.ready(taken.folder / locked.STACK)
+    if request.stack:
+        return binaries.ready(request.stack)
+    with steps.step("Kubernetes stack"):
+        return binaries.compiled(request.cache, steps.detail)
+
+
+def prepare(request: Request, ready: Path, builder: Builder, steps: Steps) -> tuple[Path, Path, Path]:
     """The cached stages: the assembled base, the tools, and the packages' tree."""
-    with steps.step("mkosi"):
-        builder = Builder(request.cache, ensure_mkosi(request.cache), steps.detail)
     if not builder.has_tools():
         with steps.step("Tools"):
             builder.tools()

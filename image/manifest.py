@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class Package(TypedDict):
@@ -11,6 +11,7 @@ class Package(TypedDict):
     name: str
     version: str
     sha256: str
+    file: NotRequired[str]
 
 
 def paragraphs(text: str) -> Iterator[dict[str, str]]:
@@ -43,6 +44,19 @@ def installed_packages(status: str, digests: Mapping[tuple[str, str], str]) -> l
         if fields.get("Status", "").endswith(" installed")
     ]
     return sorted(found, key=lambda package: package["name"])
+
+
+def file_name(fields: Mapping[str, str]) -> str:
+    """What Debian calls the file of a package, from a paragraph of dpkg's status: without the version's epoch."""
+    return (
+        f"{fields['Package']}_{fields['Version'].partition(':')[2] or fields['Version']}_{fields['Architecture']}.deb"
+    )
+
+
+def with_files(packages: Iterable[Package], status: str) -> list[Package]:
+    """The packages with the names of their files, by dpkg's status."""
+    files = {fields["Package"]: file_name(fields) for fields in paragraphs(status) if "Version" in fields}
+    return [Package(**package, file=files[package["name"]]) for package in packages]
 
 
 def checksums(digests: Mapping[str, str]) -> str:

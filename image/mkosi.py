@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from hepto.edge.apt import explain, read_sources, sources_for
+from hepto.edge.apt import Origin, explain, machine_origin
 from hepto.edge.cache import ensure, existing, key_of, locked
 from hepto.edge.command import CommandFailedError, run
 from hepto.edge.debian import SUITE, Mkosi
@@ -37,23 +37,27 @@ def apt_settings() -> str:
 class Builder:
     """mkosi with one cache."""
 
-    def __init__(self, cache: Path, mkosi: Mkosi, watch: Callable[[str], None] | None = None) -> None:
-        """`watch` is told what mkosi is at."""
+    def __init__(
+        self, cache: Path, mkosi: Mkosi, watch: Callable[[str], None] | None = None, origin: Origin | None = None
+    ) -> None:
+        """`watch` is told what mkosi is at; packages come from `origin`, else from the machine's mirrors."""
         self.cache = cache
         self.mkosi = mkosi
         self._watch = watch or (lambda _line: None)
-        self.sources = sources_for(read_sources(), SUITE)
+        self.origin = origin or machine_origin(SUITE)
+        # apt keeps in it what it knows of its sources: those of a folder and those of mirrors never meet.
+        self.package_cache = cache / ("packages" if self.origin.folder is None else "packages-locked")
         self.settings = apt_settings()
 
     def tools_key(self) -> str:
         """The key of the tree of tools."""
-        return key_of("tools", self.mkosi.version, self.sources, (TOOLS / "mkosi.conf").read_bytes())
+        return key_of("tools", self.mkosi.version, self.origin.identity, (TOOLS / "mkosi.conf").read_bytes())
 
     def tree_key(self) -> str:
         """The key of the tree of packages."""
         controls = [path.read_bytes() for path in sorted(PACKAGES.rglob("control"))]
         own = (REPOSITORY / "mkosi.conf").read_bytes()
-        return key_of("tree", self.mkosi.version, self.sources, own, *controls)
+        return key_of("tree", self.mkosi.version, self.origin.identity, own, *controls)
 
     def has_tools(self) -> bool:
         """Whether the tree of tools is in the cache."""
@@ -74,8 +78,10 @@ class Builder:
                 run(["dpkg-deb", "--root-owner-group", "--build", source, packages / f"{source.name}_1_all.deb"])
             self._run(REPOSITORY, target, ("--package-directory", str(packages), "--tools-tree", str(tools)))
             shutil.rmtree(packages)
-            lists = self.cache / "packages/lib/apt/lists"
-            texts = [path.read_text(errors="replace") for path in sorted(lists.glob("*_Packages"))]
+            lists = self.package_cache.glob("lib/apt/lists/*_Packages")
+            if self.origin.folder is not None:
+                lists = self.origin.folder.glob("dists/**/Packages")
+            texts = [path.read_text(errors="replace") for path in sorted(lists)]
             status = (target / TREE / "var/lib/dpkg/status").read_text()
             table = installed_packages(status, archive_digests(texts))
             (target / PACKAGE_LIST).write_text(json.dumps(table, indent=1))
@@ -87,13 +93,15 @@ class Builder:
         sandbox = target / "sandbox"
         (sandbox / "etc/apt/sources.list.d").mkdir(parents=True)
         (sandbox / "etc/apt/apt.conf.d").mkdir()
-        (sandbox / "etc/apt/sources.list.d/mkosi.sources").write_text(self.sources)
+        (sandbox / "etc/apt/sources.list.d/mkosi.sources").write_text(self.origin.sources)
         (sandbox / "etc/apt/apt.conf.d/00hepto").write_text(self.settings)
-        workspace, packages, metadata = target / "workspace", self.cache / "packages", target / "cache"
+        workspace, packages, metadata = target / "workspace", self.package_cache, target / "cache"
         for path in (workspace, packages, metadata, self.cache / "logs"):
             path.mkdir(parents=True, exist_ok=True)
         words: list[str | Path] = [*self.mkosi.prefix, "--output-directory", target, "--workspace-directory", workspace]
         words += ["--cache-directory", metadata, "--package-cache-directory", packages, "--sandbox-tree", sandbox]
+        if self.origin.folder is not None:  # makes it visible where apt runs
+            words += ["--local-mirror", f"file://{self.origin.folder}"]
         log = self.cache / f"logs/mkosi-{directory.name if directory == TOOLS else TREE}.log"
         try:
             # The package cache is shared by both trees, and apt does not expect company in it.

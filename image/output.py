@@ -23,7 +23,7 @@ from hepto.errors import ExitCode, UserError
 from image import account, binaries, initrd, inventory, modules, sbom, spec, tree
 from image.account import Row
 from image.erofs import Image
-from image.manifest import Package, checksums
+from image.manifest import Package, checksums, with_files
 from image.mkosi import PACKAGE_LIST, REPOSITORY
 from image.report import MANIFEST
 
@@ -93,13 +93,14 @@ def describe(stack: Path, packages: Path, built: int) -> Manifest:
     found: dict[str, str] = {}
     for name in spec.BINARIES:
         found.update(binaries.modules_of((stack / name).read_bytes()))
+    status = (packages / "tree/var/lib/dpkg/status").read_text()
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     return {
         "format": 1,
         "version": str(project["version"]),
         "built": built,
         "kernel": tree.kernel_version(packages / "tree"),
-        "packages": json.loads((packages / PACKAGE_LIST).read_text()),
+        "packages": with_files(json.loads((packages / PACKAGE_LIST).read_text()), status),
         "stack": {name: found.get(module, "unknown") for name, module in binaries.NAMED.items()},
         "modules": dict(sorted(found.items())),
     }
@@ -113,8 +114,11 @@ def make_erofs(tools: Path, root: Path, target: Path, built: int) -> None:
     # The identifier follows from the time, for nothing of a build may be drawn by lot.
     words += ["-L", spec.LABEL, "-U", str(uuid.uuid5(uuid.NAMESPACE_URL, f"hepto:{built}")), "-T", str(built)]
     check_space(target.parent, sum(path.lstat().st_size for path in root.rglob("*")) // 2)
+    # With this variable it clamps the files' own times instead of setting them, whatever -T says: then those of the
+    # cache's files, and how long the inodes are, would depend on when they were made.
+    environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"}
     try:
-        run([*words, "--all-root", "-x-1", "--quiet", target, root], timeout=MKFS_SECONDS)
+        run([*words, "--all-root", "-x-1", "--quiet", target, root], timeout=MKFS_SECONDS, environment=environment)
     except CommandFailedError as error:
         raise UserError(f"mkfs.erofs failed: {error.last_line()}", "see the message; is the cache whole?") from error
     except subprocess.TimeoutExpired as error:

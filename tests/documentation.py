@@ -20,6 +20,7 @@ class Where(Enum):
     POWER = "tests/vm/test_4_power.py"
     CLUSTER = "tests/vm/test_8_cluster.py, in the router's network"
     IMAGE = "tests/image/test_documentation.py, on the built image"
+    BUILD = "tests/image/test_reproducible.py, in the long tests"
     MAKE = "continuous integration, and whoever follows the README"
 
 
@@ -46,6 +47,8 @@ def where(command: str) -> Where | None:
             return Where.UNIT
         case ["hepto", "build", *_] if {"--report", "--licences"} & set(words):
             return Where.IMAGE
+        case ["hepto", "build", "--archive" | "--locked", _]:
+            return Where.BUILD
         case ["hepto", "node" | "kubeconfig" | "status" | "logs" | "service" | "boot-chart", *_] if "--anchor" in words:
             return Where.CLUSTER
         case ["hepto", "status" | "logs" | "gossip" | "boot-chart", *_] | ["hepto", "service", "list" | "crashes"]:

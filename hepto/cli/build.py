@@ -26,6 +26,8 @@ Examples:
   hepto build                      into build/image; ten seconds when only Python code changed
   hepto build --output /srv/image  somewhere else
   hepto build --stack DIR          with ready Kubernetes binaries, instead of compiling them (8 minutes)
+  hepto build --archive FOLDER     keep the packages that it takes; later, without network, the same again:
+  hepto build --locked FOLDER
   hepto build --report             what takes how much space in the image built last
   hepto build --report --svg image.svg   the same as a picture
   hepto build --licences           what is in it under which licence, from its sbom.spdx.json
@@ -68,6 +70,18 @@ def _ended_tidily() -> Iterator[None]:
     type=click.Path(path_type=Path),
     help="A directory of ready Kubernetes binaries.",
 )
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Keep all packages and binaries that the build takes in this folder, with their hashes.",
+)
+@click.option(
+    "--locked",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Take everything from such a folder, checked by hash, without network: the same image, bit for bit.",
+)
 @click.option("--report", is_flag=True, help="Print what is in each byte of the built image; build nothing.")
 @click.option(
     "--svg", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw the --report as a treemap."
@@ -75,7 +89,15 @@ def _ended_tidily() -> Iterator[None]:
 @click.option("--licences", is_flag=True, help="Print the licences of what is in the built image; build nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
 def command(
-    kind: str, output: Path, stack: Path | None, report: bool, svg: Path | None, licences: bool, as_json: bool
+    kind: str,
+    output: Path,
+    stack: Path | None,
+    archive: Path | None,
+    locked: Path | None,
+    report: bool,
+    svg: Path | None,
+    licences: bool,
+    as_json: bool,
 ) -> None:
     """Build the image: Debian packages, upstream Kubernetes and hepto as one read-only root, with kernel and stage 0.
 
@@ -90,15 +112,20 @@ def command(
     if licences:
         _licences(output.absolute(), as_json)
         return
+    if locked and (stack or archive):
+        other = "--stack" if stack else "--archive"
+        what = f"--locked takes everything from a folder, so {other} has no meaning beside it"
+        raise UserError(what, "leave one of them out", ExitCode.USAGE)
+    folders = (path.absolute() if path else None for path in (stack, locked, archive))
     with _ended_tidily():
-        _build(output.absolute(), stack.absolute() if stack else None, as_json)
+        _build(output.absolute(), *folders, as_json=as_json)
 
 
-def _build(output: Path, stack: Path | None, as_json: bool) -> None:
+def _build(output: Path, stack: Path | None, locked: Path | None, archive: Path | None, *, as_json: bool) -> None:
     from image.build import Request, build
 
     progress = Progress()
-    directory = build(Request(output, cache_directory(), stack), progress)
+    directory = build(Request(output, cache_directory(), stack, locked, archive), progress)
     sizes = {path.name: path.stat().st_size for path in sorted(directory.iterdir())}
     if as_json:
         steps = {step.name: round(step.seconds, 2) for step in progress.steps}

@@ -57,6 +57,17 @@ class Source:
         return "".join(f"{name}: {value}\n" for name, value in fields if value)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where packages come from: apt's sources, what stands for them in keys of the cache, and the folder of a `file:`
+    repository.
+    """
+
+    sources: str
+    identity: str
+    folder: Path | None = None
+
+
 def parse_deb822(text: str) -> list[Source]:
     """The enabled binary sources of a `.sources` file."""
     found = []
@@ -147,6 +158,12 @@ def sources_for(sources: Iterable[Source], codename: str, *extra: str, component
     if security is not None:
         stanzas.append(replace(security, suites=(f"{codename}-security",), components=tuple(components)).stanza())
     return "\n".join(stanzas)
+
+
+def machine_origin(codename: str) -> Origin:
+    """The machine's own mirrors. Raises UserError if it has none."""
+    sources = sources_for(read_sources(), codename)
+    return Origin(sources, sources)
 
 
 def explain(output: str) -> UserError:

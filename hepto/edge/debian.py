@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hepto.edge.apt import AptRoot, fetch, read_sources, sources_for
+from hepto.edge.apt import AptRoot, Origin, fetch, machine_origin, read_sources, sources_for
 from hepto.edge.cache import ensure, existing, key_of, locked, remove_tree
 from hepto.edge.command import CommandFailedError, run
 from hepto.errors import UserError
@@ -78,13 +78,14 @@ def asked_version(argv: tuple[str, ...], environment: dict[str, str] | None = No
         return ()
 
 
-def ensure_mkosi(cache: Path) -> Mkosi:
-    """mkosi >= 25: the machine's, else trixie's from the cache, else fetched."""
+def ensure_mkosi(cache: Path, origin: Origin | None = None) -> Mkosi:
+    """mkosi >= 25: the machine's, else trixie's from the cache, else fetched (by default from the mirrors)."""
     own = shutil.which("mkosi")
     if own and (version := asked_version((own,))) >= MKOSI_WANTED:
         return Mkosi((own,), {}, ".".join(map(str, version)))
-    sources = sources_for(read_sources(), SUITE)
-    entry = ensure(cache / "mkosi", key_of(SUITE, sources), lambda target: fetch(target, sources, f"mkosi/{SUITE}"))
+    origin = origin or machine_origin(SUITE)
+    key = key_of(SUITE, origin.identity)
+    entry = ensure(cache / "mkosi", key, lambda target: fetch(target, origin.sources, f"mkosi/{SUITE}"))
     environment = {"PYTHONPATH": str(entry / "root/usr/lib/python3/dist-packages")}
     prefix = (sys.executable, "-m", "mkosi")
     version = asked_version(prefix, environment)

@@ -1,9 +1,19 @@
+import functools
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from license_expression import get_spdx_licensing
 
 from image.licences import NOASSERTION, TEXTS, of_copyright, of_module, of_text
+
+
+@functools.cache
+def spdx() -> Any:
+    """The licences and the grammar of SPDX: half a second's work, once."""
+    return get_spdx_licensing()
+
 
 HEAD = "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n\n"
 MIT = "Permission is hereby granted, free of charge, to any person\nobtaining a copy of this software"
@@ -38,7 +48,7 @@ def test_short_names_of_debian_become_those_of_spdx(names: list[str], expression
     found = of_copyright(files(*names))
 
     assert (found.expression, found.texts) == (expression, {})
-    assert get_spdx_licensing().validate(expression).errors == []
+    assert spdx().validate(expression).errors == []
 
 
 def test_a_licence_that_spdx_does_not_know_is_kept_with_its_text() -> None:
@@ -77,7 +87,7 @@ def test_any_short_names_give_an_expression_that_is_valid(names: list[str]) -> N
     found = of_copyright(files(*names))
 
     if found.expression != NOASSERTION:
-        errors = get_spdx_licensing().validate(found.expression).errors
+        errors = spdx().validate(found.expression).errors
         # The library knows no LicenseRefs, and says so of each.
         assert [error for error in errors if not error.startswith("Unknown license key(s): LicenseRef-Debian-")] == []
 
@@ -102,6 +112,6 @@ def test_a_module_has_the_licences_of_all_its_files_or_none_known() -> None:
 
 
 def test_names_are_of_spdx() -> None:
-    known = get_spdx_licensing().known_symbols
+    known = spdx().known_symbols
 
     assert {name for _, name in TEXTS} <= set(known)

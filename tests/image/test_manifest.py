@@ -1,4 +1,4 @@
-from image.manifest import archive_digests, checksums, installed_packages
+from image.manifest import archive_digests, checksums, file_name, installed_packages, with_files
 
 STATUS = """\
 Package: b
@@ -28,3 +28,15 @@ def test_installed_packages_are_listed_with_the_digest_of_their_version() -> Non
 
 def test_checksums_are_in_the_format_of_sha256sum() -> None:
     assert checksums({"vmlinuz": "22", "initrd.cpio": "11"}) == "11  initrd.cpio\n22  vmlinuz\n"
+
+
+def test_packages_are_listed_with_the_files_that_debian_has() -> None:
+    status = STATUS.replace("Version: 1:2.0-1\n", "Version: 1:2.0-1\nArchitecture: amd64\n").replace(
+        "Version: 3\n", "Version: 3\nArchitecture: all\n"
+    )
+    status = status.partition("Package: gone")[0]
+
+    found = with_files(installed_packages(status, {}), status)
+
+    assert [package["file"] for package in found] == ["a_3_all.deb", "b_2.0-1_amd64.deb"]
+    assert file_name({"Package": "sed", "Version": "4.9-2", "Architecture": "amd64"}) == "sed_4.9-2_amd64.deb"
