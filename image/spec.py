@@ -28,6 +28,21 @@ class Keep:
     drop: tuple[str, ...] = ()
 
 
+# Python that no node runs, whichever of Debian's packages has it.
+PYTHON_DROP = (
+    # in Python what the interpreter has in C: imported only if that is missing
+    *(f"usr/lib/python3.13/{name}.py" for name in ("_pydatetime", "_pydecimal", "_pyio")),
+    # codecs of legacy encodings; those of Unicode, Latin 1 and 9 and of zip files (cp437) stay
+    *(
+        f"usr/lib/python3.13/encodings/{name}.py"
+        for name in (
+            *("big5*", "cp[0235789]*", "cp1[01]*", "cp125[013-8]", "cp424", "euc_*", "gb*", "hp_*", "hz", "iso2022_*"),
+            *("iso8859_[2-9]", "iso8859_1[0-46]", "johab", "koi8_*", "kz1048", "mac_*", "mbcs", "oem", "palmos"),
+            *("ptcp154", "shift_*", "tis_620"),
+        )
+    ),
+)
+
 KEEP: tuple[Keep, ...] = (
     Keep("base-files", ("etc/debian_version", "etc/os-release", "usr/lib/os-release")),
     Keep("busybox-static", ("usr/bin/busybox",)),
@@ -58,7 +73,8 @@ KEEP: tuple[Keep, ...] = (
     Keep(
         "libpython3.13-minimal",
         ("usr/lib/python3.13/*",),
-        drop=("*/sitecustomize.py",),  # a link to a hook of Debian's crash reporter, which is not here
+        # The first is a link to a hook of Debian's crash reporter, which is not here.
+        drop=("*/sitecustomize.py", *PYTHON_DROP),
     ),
     Keep(
         "libpython3.13-stdlib",
@@ -70,6 +86,10 @@ KEEP: tuple[Keep, ...] = (
             *(f"usr/lib/python3.13/{name}/*" for name in ("test", "xmlrpc", "__phello__")),
             *(f"usr/lib/python3.13/{name}.py" for name in ("__hello__", "antigravity", "this", "turtle", "webbrowser")),
             *(f"*/lib-dynload/{name}.*" for name in ("_bz2", "_curses", "_curses_panel", "_dbm", "readline")),
+            # a data base (with a library of 1 MB) and worker processes, which nothing on a node uses
+            *("usr/lib/python3.13/sqlite3/*", "*/lib-dynload/_sqlite3.*", "usr/lib/python3.13/multiprocessing/*"),
+            *("*/lib-dynload/_multiprocessing.*", "*/lib-dynload/_posixshmem.*"),
+            *PYTHON_DROP,
             # the interpreter's own tests, and codecs of East Asian legacy encodings
             *(
                 f"*/lib-dynload/{name}*"
@@ -83,7 +103,6 @@ KEEP: tuple[Keep, ...] = (
     Keep("python3-h11", ("usr/lib/python3/dist-packages/*",), drop=("*/tests/*",)),
     Keep("python3-msgpack", ("usr/lib/python3/dist-packages/*",)),
     Keep("python3-prctl", ("usr/lib/python3/dist-packages/*",)),
-    Keep("python3-pyroute2", ("usr/lib/python3/dist-packages/*",)),
 )
 
 # Made by maintainer scripts, so in no package's list; each is kept under the package that made it.
@@ -106,6 +125,11 @@ DROP_MODULES: tuple[tuple[str, str], ...] = (
     ("drivers/infiniband/*", "RDMA: no pod of ours can use it without user space that is not here"),
     ("drivers/media/*", "television"),
     ("drivers/net/wwan/*", "mobile modems"),
+    ("drivers/net/mhi_net", "mobile modems"),
+    ("drivers/nvme/host/nvme-rdma", "RDMA"),
+    ("net/sunrpc/xprtrdma/*", "RDMA"),
+    ("drivers/input/rmi4/*", "touchpads"),
+    ("drivers/input/mousedev", "pointers"),
     ("drivers/bus/*", "mobile modems"),
     ("drivers/soundwire/*", "audio"),
     ("drivers/hwtracing/*", "tracing hardware"),
@@ -131,6 +155,11 @@ DROP_MODULES: tuple[tuple[str, str], ...] = (
     ("drivers/net/xen-netback/*", "hosts of virtual machines"),
     ("drivers/xen/xen-*back*", "hosts of virtual machines"),
     ("drivers/scsi/scsi_debug", "a test device"),
+    ("drivers/block/null_blk/*", "a test device"),
+    ("crypto/tcrypt", "a test"),
+    ("net/core/pktgen", "a test's traffic"),
+    ("lib/*-error-inject", "faults for tests"),
+    ("mm/hwpoison-inject", "faults for tests"),
     ("drivers/scsi/ch", "tape changers"),
     ("drivers/scsi/st", "tapes"),
     ("drivers/scsi/ipr", "POWER servers"),
@@ -142,6 +171,7 @@ DROP_MODULES: tuple[tuple[str, str], ...] = (
     ("fs/nfsd/*", "serving files"),
     ("fs/smb/server/*", "serving files"),
     ("fs/ntfs3/*", "desktops"),
+    ("fs/exfat/*", "memory cards"),
     ("fs/orangefs/*", "rare"),
     ("fs/romfs/*", "rare"),
     ("fs/sysv/*", "rare"),
@@ -160,6 +190,9 @@ DROP_MODULES: tuple[tuple[str, str], ...] = (
     ("net/tipc/*", "telephone exchanges"),
     ("sound/*", "audio"),
 )
+
+# What depmod writes or reads and a node does not, for libkmod reads the .bin files only. Other texts make stage 0.
+DROP_TABLES = ("modules.order", "modules.symbols")
 
 # Debian signs each module with ECDSA, and to verify one takes the kernel 100 million instructions: 0.03 s natively and
 # 0.1 s in emulation, for each of a node's dozens of modules. Without lockdown (Secure Boot) the kernel loads unsigned

@@ -107,6 +107,8 @@ def install_modules(tree: Path, root: Path) -> list[str]:
     for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
         place(tree / base / name, root / base / name)
     run([*inside(root), "/usr/sbin/depmod", base.name])
+    for name in spec.DROP_TABLES:
+        (root / base / name).unlink()
     return [str(base / path.removesuffix(".xz")) for path in kept]
 
 

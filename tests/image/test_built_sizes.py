@@ -2,6 +2,7 @@
 
 import json
 import mmap
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from image import account
 from image.erofs import COMPRESSED_COMPACT, COMPRESSED_FULL, FLAT_INLINE, Image
 from image.picture import draw
 from image.report import report
+from image.tree import inside
 
 pytestmark = pytest.mark.image
 
@@ -54,3 +56,23 @@ def test_the_picture_shows_every_part(image: Path) -> None:
     picture = draw(report(image)[:-1])
 
     assert [part for part in account.PARTS if f"<title>{part}: " not in picture] == []
+
+
+WITHOUT = """
+import datetime, decimal, io, sys, zipfile
+assert not {"_pydatetime", "_pydecimal", "_pyio"} & set(sys.modules)
+for name in ("utf-8", "utf-16", "ascii", "latin-1", "cp1252", "cp437", "idna", "punycode"):
+    "a".encode(name)
+try:
+    "a".encode("koi8-r")
+except LookupError:
+    print(decimal.Decimal("0.1"), datetime.date(2025, 1, 2))
+"""
+
+
+def test_python_does_without_its_fallbacks_and_legacy_codecs(root: Path) -> None:
+    result = subprocess.run(
+        [*inside(root), "/usr/bin/python3", "-I", "-c", WITHOUT], capture_output=True, text=True, check=False
+    )
+
+    assert (result.stdout, result.stderr) == ("0.1 2025-01-02\n", "")

@@ -1,5 +1,6 @@
 """A root's bytes follow from its content alone (marker `image`); builds from one archive are one (marker `long`)."""
 
+import faulthandler
 import os
 import shutil
 import subprocess
@@ -64,18 +65,22 @@ def build(source: Path, cache: Path, *options: str | Path, umask: int = 0o022, n
 def test_builds_from_one_archive_are_the_same_bits_without_network_wherever_and_whenever(
     tmp_path: Path, tools: Tools
 ) -> None:
-    archive = tmp_path / "archive"
-    build(REPOSITORY, cache_directory(), "--output", tmp_path / "zero", "--archive", archive)
-    for name, umask in (("one", 0o022), ("two/deeper than that", 0o077)):
-        source = tmp_path / name / "source"
+    # Three builds in one test: they outlast the time after which pytest would print all stacks.
+    faulthandler.cancel_dump_traceback_later()
+    archive = tmp_path / "archive of a build"
+    sources = [tmp_path / name / "source" for name in ("zero", "one", "two/deeper")]
+    for source in sources:
         source.mkdir(parents=True)
         for part in SOURCES:
             copy = shutil.copytree if (REPOSITORY / part).is_dir() else shutil.copyfile
             copy(REPOSITORY / part, source / part)
-        output = ("--output", tmp_path / name / "image", "--locked", archive)
-        build(source, tmp_path / name / "cache", *output, umask=umask, network=False)
+    zero, *others = (source.parent / "image" for source in sources)
 
-    for name in ("one", "two/deeper than that"):
-        other = tmp_path / name / "image"
-        assert first_difference_of_images(tmp_path / "zero", other, tools, tmp_path / "unpacked") is None, name
+    build(sources[0], cache_directory(), "--output", zero, "--archive", archive)
+    for source, umask in ((sources[1], 0o022), (sources[2], 0o077)):
+        words = ("--output", source.parent / "image", "--locked", archive)
+        build(source, source.parent / "cache", *words, umask=umask, network=False)
+
+    for other in others:
+        assert first_difference_of_images(zero, other, tools, tmp_path / "unpacked") is None, other
     assert opened(archive).built > BUILT
