@@ -26,7 +26,10 @@ LONGEST_VALUE = 4096
 
 # What systemd-creds writes after a 16 byte identifier: the sizes of key, block, IV and tag of AES-256-GCM.
 _ENCRYPTED_SIZES = struct.pack("<IIII", 32, 1, 12, 16)
-_AFTER_CMDLINE = (SourceKind.SMBIOS, SourceKind.FW_CFG, SourceKind.ESP, SourceKind.FILE)
+_AFTER_CMDLINE = (
+    *(SourceKind.SMBIOS, SourceKind.FW_CFG, SourceKind.ESP, SourceKind.VOLUME, SourceKind.CIDATA),
+    SourceKind.FILE,
+)
 
 TAKEN_PORTS = {
     range(53, 54): "cluster DNS",

@@ -9,6 +9,8 @@ from enum import IntEnum
 from hepto import options
 
 _LONGEST_SHOWN = 60
+FILES = ("hepto.conf", "user-data")
+"""Files of lines NAME=VALUE on the ESP and on volumes; all others there are credentials."""
 
 
 class SourceKind(IntEnum):
@@ -20,8 +22,11 @@ class SourceKind(IntEnum):
     SMBIOS = 3
     FW_CFG = 4
     ESP = 5
-    FILE = 6
-    DEFAULT = 7
+    VOLUME = 6
+    CIDATA = 7
+    FILE = 8
+    IMAGE = 9
+    DEFAULT = 10
 
 
 @dataclass(frozen=True)
@@ -43,8 +48,13 @@ class Source:
                 return "an SMBIOS credential"
             case SourceKind.FW_CFG:
                 return "a fw_cfg credential"
-            case SourceKind.ESP:
-                return "a credential on the ESP"
+            case SourceKind.ESP | SourceKind.VOLUME | SourceKind.CIDATA:
+                file = self.where.rpartition("/")[2]
+                place = {SourceKind.ESP: "the ESP", SourceKind.VOLUME: "the volume hepto-conf"}
+                what = file if file in FILES else "a credential"
+                return f"{what} on {place.get(self.kind, 'the volume cidata')}"
+            case SourceKind.IMAGE:
+                return "the image (hepto build --set)"
             case SourceKind.FILE:
                 return self.where
             case SourceKind.DEFAULT:

@@ -1,4 +1,5 @@
-"""Where configuration is found: kernel command line, credentials, `<data>/hepto.conf`, environment.
+"""Where configuration is found: kernel command line, credentials, ESP and volumes, `<data>/hepto.conf`, the image,
+environment.
 
 The parsers are pure; `read_machine` does the reading. Nothing here judges a value: what is found becomes a Given with
 its source, what cannot be read becomes a Given with a defect, and `hepto.config.resolve` reports all of it together.
@@ -12,28 +13,39 @@ from pathlib import Path
 
 from hepto import options
 from hepto.config import resolve
-from hepto.given import Given, Source, SourceKind
+from hepto.given import FILES, Given, Source, SourceKind
 from init.contract import paths
 
 CMDLINE_LIMIT = 2048
 """COMMAND_LINE_SIZE of x86 and arm64 with its final NUL. The kernel cuts a longer line silently."""
+CONF = FILES[0]
 FILE_LIMIT = 64 * 1024
 """Bytes of a credential or of hepto.conf."""
 
-_CREDENTIAL_KINDS = {"smbios": SourceKind.SMBIOS, "fw_cfg": SourceKind.FW_CFG, "esp": SourceKind.ESP}
+_CREDENTIAL_KINDS = {
+    "smbios": SourceKind.SMBIOS,
+    "fw_cfg": SourceKind.FW_CFG,
+    "esp": SourceKind.ESP,
+    "volume": SourceKind.VOLUME,
+    "cidata": SourceKind.CIDATA,
+}
 
 
 def read_machine(root: Path = Path("/")) -> list[Given]:
     """Everything that a booted machine was given. Never raises."""
     givens = _read_cmdline(root / "proc/cmdline")
     for name, kind in _CREDENTIAL_KINDS.items():
-        givens += _read_credentials(root / paths.CREDENTIALS.strip("/") / name, kind)
-    return givens + _read_file(root / _data_directory(givens).strip("/") / "hepto.conf")
+        directory = root / paths.CREDENTIALS.strip("/") / name
+        for file in FILES:
+            givens += _read_file(directory / file, kind)
+        givens += _read_credentials(directory, kind)
+    givens += _read_image(root / paths.IMAGE_WORDS.strip("/"))
+    return givens + _read_file(root / _data_directory(givens).strip("/") / CONF)
 
 
-def parse_cmdline(line: bytes, where: str = "/proc/cmdline") -> list[Given]:
+def parse_cmdline(line: bytes, where: str = "/proc/cmdline", kind: SourceKind = SourceKind.CMDLINE) -> list[Given]:
     """The `hepto.*` words of a kernel command line; all others are ignored."""
-    source = Source(SourceKind.CMDLINE, where)
+    source = Source(kind, where)
     givens = []
     for word in split_words(line.rstrip(b"\n")):
         name, equals, value = word.text.partition(b"=")
@@ -93,9 +105,9 @@ def quote(key: str, text: str) -> str:
     return f'{key}="{text}"' if any(character.isspace() for character in text) else f"{key}={text}"
 
 
-def parse_file(data: bytes, where: str) -> list[Given]:
+def parse_file(data: bytes, where: str, kind: SourceKind = SourceKind.FILE) -> list[Given]:
     """The lines `NAME=VALUE` of a hepto.conf; `hepto.` before a name may be left out, `#` begins a comment line."""
-    source = Source(SourceKind.FILE, where)
+    source = Source(kind, where)
     givens = []
     for line in data.split(b"\n"):
         text = line.strip()
@@ -104,7 +116,7 @@ def parse_file(data: bytes, where: str) -> list[Given]:
         name, equals, value = text.partition(b"=")
         name = name.strip()
         defect = None
-        if options.normalise(_name(name)) == "data":
+        if kind is SourceKind.FILE and options.normalise(_name(name)) == "data":
             defect = ("data cannot be given in a file that lies below it", "give it on the kernel command line")
         givens.append(_given(name, value.strip() if equals else None, source, defect))
     return givens
@@ -134,8 +146,13 @@ def _read_cmdline(path: Path) -> list[Given]:
     return _read_list(path, source, parse_cmdline)
 
 
-def _read_file(path: Path) -> list[Given]:
-    return _read_list(path, Source(SourceKind.FILE, str(path)), parse_file)
+def _read_file(path: Path, kind: SourceKind = SourceKind.FILE) -> list[Given]:
+    return _read_list(path, Source(kind, str(path)), lambda data, where: parse_file(data, where, kind))
+
+
+def _read_image(path: Path) -> list[Given]:
+    kind = SourceKind.IMAGE
+    return _read_list(path, Source(kind, str(path)), lambda data, where: parse_cmdline(data, where, kind))
 
 
 def _read_list(path: Path, source: Source, parse: Callable[[bytes, str], list[Given]]) -> list[Given]:
@@ -158,7 +175,7 @@ def _read_credentials(directory: Path, kind: SourceKind) -> list[Given]:
         defect = (f"{directory}: {error.strerror}", "only root may read credentials")
         return [Given("key", None, Source(kind, str(directory)), defect)]
     for file in files:
-        if not file.name.startswith(options.PREFIX):
+        if not file.name.startswith(options.PREFIX) or file.name in FILES:
             continue
         source = Source(kind, str(file))
         name = os.fsencode(file.name.removesuffix(".cred"))

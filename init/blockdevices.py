@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 
+from init import rootdisk
 from init.disks import Disk
 
 CLASS = "/sys/class/block"
@@ -93,12 +94,14 @@ def _describe(name: str, root: str) -> Disk:
     whole = not os.path.exists(f"{directory}/partition")
     disk = directory if whole else os.path.dirname(os.path.realpath(directory))
     size = int(_read(f"{directory}/size") or b"0") * SECTOR
+    partition = "" if whole else rootdisk.name_of(os.path.realpath(directory))
     found = Disk(
         device=f"/dev/{name}",
         size=size,
         serial=_serial(disk),
         whole=whole,
         read_only=_read(f"{directory}/ro") == b"1",
+        partition=partition,
     )
     if not size:
         return found
@@ -122,19 +125,29 @@ def _describe(name: str, root: str) -> Disk:
 
 def look(descriptor: int, disk: Disk, partitioned: bool = False) -> Disk:
     """The disk or partition that is open, with what is on it. Raises OSError."""
-    place = unfinished_place(disk.size) if disk.whole and not partitioned else 0
+    own = disk.reserved or (disk.whole and not partitioned)
+    place = unfinished_place(disk.size) if own else 0
     if place and os.pread(descriptor, len(UNFINISHED), place) == UNFINISHED:
         return replace(disk, unfinished=True)
     first = os.pread(descriptor, EDGE, 0)
     block = first[SUPERBLOCK : SUPERBLOCK + 1024]
     if block[0x38:0x3A] == EXT_MAGIC:
-        return replace(disk, label=block[0x78:0x88].split(b"\0")[0].decode("utf-8", "replace"), content="ext")
+        label = block[0x78:0x88].split(b"\0")[0].decode("utf-8", "replace")
+        return replace(disk, label=label, filled=filled(block), content="ext")
     if partitioned:
         return replace(disk, content="partitions")
-    if not disk.whole or first.count(0) != len(first):
+    if not own or first.count(0) != len(first):
         return disk
+    if disk.reserved:  # the image wrote zeros here; what follows may be left of another use of the disk
+        return replace(disk, blank=True)
     last = os.pread(descriptor, EDGE, max(0, disk.size - EDGE))
     return replace(disk, blank=last.count(0) == len(last))
+
+
+def filled(block: bytes) -> int:
+    """Bytes of the file system with this ext4 superblock: s_blocks_count and s_log_block_size of fs/ext4/ext4.h."""
+    low, scale, high = (int.from_bytes(block[at : at + 4], "little") for at in (0x4, 0x18, 0x150))
+    return (high << 32 | low) << 10 + min(scale, 6)
 
 
 def _serial(directory: str) -> str:

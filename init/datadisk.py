@@ -10,15 +10,20 @@ import os
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
-from init import blockdevices, linux
+from init import blockdevices, linux, rootdisk
 from init.boot import Finished, PhaseFailed, Run, Step, Task, Wait, Waiting, World
 from init.console import DEVICE, Console
 from init.contract import paths
+from init.contract.sizes import human
 from init.contract.status import Reason
 from init.contract.status import Wait as StatusWait
-from init.disks import MEMORY, Disk, Format, Memory, Mount, Refuse, decide
+from init.disks import MEMORY, OPTION, Disk, Format, Memory, Mount, Refuse, decide
+from init.rootdisk import ESP_LABEL
 
 E2FSCK, MKFS, BLKID = "/usr/sbin/e2fsck", "/usr/sbin/mkfs.ext4", "/usr/sbin/blkid"
+SFDISK, PARTX, RESIZE = "/usr/sbin/sfdisk", "/usr/bin/partx", "/usr/sbin/resize2fs"
+WORTHWHILE = 16 * 1024 * 1024
+"""Bytes; less is left where it is, as what alignment and the second partition table take."""
 FSCK_FINE = (0, 1)  # e2fsck(8): no errors; errors corrected
 FSCK_TIME, MKFS_TIME, MOUNT_TIME, PROBE_TIME = 3600.0, 600.0, 600.0, 120.0
 
@@ -50,24 +55,78 @@ def task(world: World, loading: Callable[[], bool]) -> Task:
     loaded."""
     if os.path.ismount(world.path(paths.DATA)):  # done by an earlier generation of PID 1
         return
+    yield from _grow(world)
     while True:
         disks = () if world.keys.data_disk == MEMORY else (yield from _disks(world, loading))
         match decide(disks, world.keys.data_disk):
             case Mount(disk):
                 yield from _check(world, disk)
                 yield from _mount(world, disk)
+                yield from _fill(world, disk)
                 return
             case Format(disk):
                 world.log(f"making a file system on {disk.describe()}")
                 yield from _format(world, disk)
                 yield from _mount(world, disk)
                 return
+            case Memory(ordered=False) | Refuse() if _is_cut(world):
+                what = f"the disk is smaller than its image: the partition {paths.DATA_LABEL} does not fit"
+                hint = f"Give the machine a larger disk, or set {OPTION}={MEMORY}."
+                yield Waiting(StatusWait(Reason.DATA_DISK, "", world.now(), what, hint))
+                yield from _change()
             case Memory(ordered):
                 yield from _memory(world, ordered)
                 return
             case Refuse(what, hint, subject):
                 yield Waiting(StatusWait(Reason.DATA_DISK, subject, world.now(), what, hint))
                 yield from _change()
+
+
+def _grow(world: World) -> Steps[None]:
+    """The image's own partition takes what its disk has behind it: at the first boot, and when the disk was enlarged.
+
+    sfdisk moves the second partition table to the disk's end and writes both; the kernel, which does not read them
+    again while partitions are in use, is told by partx. A cut between the two is mended by the next boot.
+    """
+    partition = rootdisk.named(paths.DATA_LABEL, world.root)
+    if partition is None or partition.room < WORTHWHILE:
+        return
+    if any(other.start > partition.start for other in rootdisk.partitions(world.root)):
+        return  # somebody has put another one behind it
+    number, disk = str(partition.number), world.path(partition.disk)
+
+    def child() -> None:
+        reader, writer = os.pipe()
+        os.write(writer, b",+\n")  # as it begins, and all that there is
+        os.close(writer)
+        os.dup2(reader, 0)
+        os.execv(SFDISK, (SFDISK, "--no-reread", "--no-tell-kernel", "-N", number, disk))
+
+    for run in (
+        Run(call=child, timeout=PROBE_TIME, capture=True),
+        Run(argv=(PARTX, "--update", "--nr", number, disk), timeout=PROBE_TIME, capture=True),
+    ):
+        result = yield from _run(run)
+        if result.code != 0:
+            world.log(f"{partition.device} cannot grow to the end of its disk: {_last(result.output)}")
+            return
+    world.log(f"{partition.device} grows by {human(partition.room)} to the end of its disk")
+
+
+def _fill(world: World, disk: Disk) -> Steps[None]:
+    """A mounted file system takes what its device has more, if that is worth it. It is used as it is if that fails."""
+    if not disk.filled or disk.size - disk.filled < WORTHWHILE:
+        return
+    result = yield from _run(Run(argv=(RESIZE, world.path(disk.device)), timeout=MKFS_TIME, capture=True))
+    said = "now takes all of it" if result.code == 0 else f"does not grow: {_last(result.output)}"
+    world.log(f"the file system on {disk.describe()} {said}")
+
+
+def _is_cut(world: World) -> bool:
+    """The machine was started from a disk image whose last partition is not there: the kernel passes over what lies
+    behind the disk's end."""
+    parts = {partition.name for partition in rootdisk.partitions(world.root)}
+    return ESP_LABEL in parts and paths.DATA_LABEL not in parts
 
 
 def _change() -> Steps[None]:
@@ -142,7 +201,8 @@ def _format(world: World, disk: Disk) -> Steps[None]:
     yield from _mark(world, disk, unfinished=True)
     # The tables are zeroed by the kernel later: the disk has just been found to be empty. A discard would take the mark
     # away. No -F: mkfs looks once more.
-    options = "nodiscard,lazy_itable_init=1,lazy_journal_init=1"
+    # Behind an image's partition may be anything: there the journal is zeroed, lest old blocks be taken for its own.
+    options = f"nodiscard,lazy_itable_init=1,lazy_journal_init={int(disk.whole)}"
     command = (MKFS, "-q", "-L", paths.DATA_LABEL, "-m", "1", "-E", options, world.path(disk.device))
     result = yield from _run(Run(argv=command, timeout=MKFS_TIME, capture=True))
     if result.code != 0:

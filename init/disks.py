@@ -12,6 +12,8 @@ from init.contract.sizes import human
 
 MEMORY = "memory"
 OPTION = "hepto.data-disk"
+LEAST = 64 * 1024 * 1024
+"""Bytes of a partition for the data; a node with Kubernetes takes more, and says so."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,17 @@ class Disk:
     """Zeros in its first and last MiB, and no partition in use."""
     unfinished: bool = False
     """Power was cut while hepto made a file system on it: there is no data on it yet."""
+    partition: str = ""
+    """PARTLABEL, of a partition of a GPT."""
+    filled: int = 0
+    """Bytes that the ext4 file system takes; 0 if there is none."""
     content: str = ""
     """What libblkid has recognised, as `xfs` or `partition table gpt`; empty: nothing, or not asked."""
+
+    @property
+    def reserved(self) -> bool:
+        """A partition that a disk image has for the data: what is on it is looked at as if it were a whole disk."""
+        return not self.whole and self.partition == DATA_LABEL
 
     def describe(self) -> str:
         """One item of a list for a person."""
@@ -91,6 +102,8 @@ def decide(disks: tuple[Disk, ...], wanted: str = "") -> Decision:
             f"{len(labelled)} file systems are labelled {DATA_LABEL}: {_list(labelled)}",
             f"Remove all but one, or name its disk with {OPTION}=SERIAL.",
         )
+    if reserved := tuple(disk for disk in disks if disk.reserved and not disk.root and not disk.read_only):
+        return _of_partition(reserved, wanted)
     # A read-only disk is a configuration drive or an installation medium: it can never become the data disk.
     usable = tuple(disk for disk in disks if disk.whole and not disk.root and not disk.read_only and disk.size > 0)
     begun = tuple(disk for disk in usable if disk.unfinished)
@@ -119,6 +132,8 @@ def _of_serial(named: tuple[Disk, ...], disks: tuple[Disk, ...], wanted: str) ->
             "Keep one of them.",
             wanted,
         )
+    if reserved := tuple(disk for disk in named if disk.reserved):
+        return _of_partition(reserved, wanted)
     whole = tuple(disk for disk in named if disk.whole)
     if len(whole) == 1 and _is_empty(whole[0]) and not whole[0].root and not whole[0].read_only:
         return Format(whole[0])
@@ -134,6 +149,21 @@ def _of_serial(named: tuple[Disk, ...], disks: tuple[Disk, ...], wanted: str) ->
         f"Attach it, or change {OPTION}.",
         wanted,
     )
+
+
+def _of_partition(reserved: tuple[Disk, ...], wanted: str) -> Decision:
+    """Of the image's own partition, which has grown as far as its disk goes."""
+    if len(reserved) > 1:
+        hint = f"Remove the disk that is not to be used, or name the other with {OPTION}=SERIAL."
+        return Refuse(f"{len(reserved)} partitions are named {DATA_LABEL}: {_list(reserved)}", hint, wanted)
+    (disk,) = reserved
+    if not _is_empty(disk):
+        what = f"the partition {DATA_LABEL} is neither blank nor labelled so: {disk.describe()}"
+        return Refuse(what, "Zero its first MiB if nobody needs it, or name another disk.", wanted)
+    if disk.size < LEAST:
+        what = f"the disk is too small: {human(disk.size)} are left for {DATA_LABEL}, and {human(LEAST)} are needed"
+        return Refuse(what, "Enlarge it, and reboot: the partition grows with it.", wanted)
+    return Format(disk)
 
 
 def _is_empty(disk: Disk) -> bool:

@@ -6,6 +6,8 @@ and the data disk; it finds in boot.json when `credentials` and `data` are done.
 in the module of its name, imported when its turn comes, since the agent's start waits for what is imported here.
 """
 
+import contextlib
+
 from init import modules, mounts, sysctls
 from init.boot import Phase, Run, Task, TaskFunction, Wait, World
 from init.cmdline import parse
@@ -20,6 +22,7 @@ BOOT: tuple[Phase, ...] = (
     Phase("hotplug", "hotplug", background=True),
     Phase("modules", "modules"),
     Phase("preload", "preload", background=True),
+    Phase("volumes", "volumes"),
     Phase("credentials", "credentials"),
     Phase("data", "data", after=("mounts",)),
     Phase("seed", "seed", after=("data",), background=True),
@@ -67,9 +70,12 @@ def mount_all(world: World) -> Task:
 
 
 def keys(world: World) -> Task:
-    """PID 1's own keys."""
+    """PID 1's own keys: the image's, outranked by those of the kernel command line."""
+    words = b""
+    with contextlib.suppress(FileNotFoundError), open(world.path(paths.IMAGE_WORDS), "rb") as file:
+        words = file.read() + b" "
     with open(world.path("/proc/cmdline"), "rb") as file:
-        world.keys = parse(file.read())
+        world.keys = parse(words + file.read())
     yield from ()
 
 
@@ -131,6 +137,13 @@ def take_credentials(world: World) -> Task:
     yield from ()
 
 
+def find_volumes(world: World) -> Task:
+    """The ESP, and volumes with configuration."""
+    from init import volumes
+
+    yield from volumes.task(world)
+
+
 def find_data(world: World) -> Task:
     """The data disk."""
     from init import datadisk
@@ -159,6 +172,7 @@ TASKS: dict[str, TaskFunction] = {
     "sysctls": set_sysctls,
     "hotplug": hotplug,
     "modules": load_modules,
+    "volumes": find_volumes,
     "credentials": take_credentials,
     "data": find_data,
     "seed": random_seed,

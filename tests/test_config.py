@@ -192,7 +192,8 @@ class TestSources:
             assert len(resolution.warnings) == len(SourceKind) - 1
         assert list(SourceKind) == sorted(SourceKind)
         assert [kind.name for kind in SourceKind] == [
-            *("FLAG", "ENVIRONMENT", "CMDLINE", "SMBIOS", "FW_CFG", "ESP", "FILE", "DEFAULT"),
+            *("FLAG", "ENVIRONMENT", "CMDLINE", "SMBIOS", "FW_CFG", "ESP", "VOLUME", "CIDATA", "FILE", "IMAGE"),
+            "DEFAULT",
         ]
 
     def test_a_warning_names_both_sources(self) -> None:

@@ -126,7 +126,10 @@ class TestMachine:
 
         assert (config.cluster, config.name, config.api_port) == ("demo", "one", 7000)
         assert (config.search, config.ntp) == (("lab.internal",), ("ntp.example.org",))
-        assert {name: source.kind.name for name, source in resolution.provenance.items() if source.kind.value < 7} == {
+        given = {
+            name: source for name, source in resolution.provenance.items() if source.kind is not SourceKind.DEFAULT
+        }
+        assert {name: source.kind.name for name, source in given.items()} == {
             "cluster": "CMDLINE",
             "name": "CMDLINE",
             "key": "SMBIOS",
@@ -134,6 +137,43 @@ class TestMachine:
             "search": "ESP",
             "ntp": "FILE",
         }
+
+    def test_without_a_command_line_files_on_disks_and_the_image_say_the_same(self, tmp_path: Path) -> None:
+        self.write(tmp_path, "proc/cmdline", "roothash=00 quiet\n")
+        self.write(tmp_path, "run/credentials/esp/hepto.conf", f"cluster=demo\nkey={KEY}\n")
+        self.write(tmp_path, "run/credentials/volume/hepto.name", "one\n")
+        self.write(tmp_path, "run/credentials/cidata/user-data", "#hepto\nport=8001\ndata=/srv/data\n")
+        self.write(tmp_path, "usr/lib/hepto/cmdline", 'hepto.search="a.example, b.example" hepto.data-disk=S1')
+
+        resolution = resolve(sources.read_machine(tmp_path))
+
+        config = resolution.require()
+        assert (config.cluster, config.name, config.port, config.data_disk) == ("demo", "one", 8001, "S1")
+        names = ("cluster", "name", "port", "search")
+        assert [str(resolution.provenance[name]) for name in names] == [
+            *("hepto.conf on the ESP", "a credential on the volume hepto-conf", "user-data on the volume cidata"),
+            "the image (hepto build --set)",
+        ]
+
+    @pytest.mark.parametrize("place", ["esp/hepto.conf", "volume/hepto.conf", "cidata/user-data"])
+    def test_a_wrong_key_there_is_named_with_its_file(self, tmp_path: Path, place: str) -> None:
+        self.write(tmp_path, f"run/credentials/{place}", f"clustr=demo\nkey={KEY}\n")
+
+        (mistake,) = resolve(sources.read_machine(tmp_path)).mistakes
+
+        assert mistake.what.startswith(f"hepto.clustr from {place.partition('/')[2]} on the ")
+        assert mistake.hint == "did you mean hepto.cluster?"
+
+    def test_a_cluster_that_two_of_them_name_differently_is_a_mistake(self, tmp_path: Path) -> None:
+        self.write(tmp_path, "run/credentials/volume/hepto.conf", f"cluster=one\nkey={KEY}\n")
+        self.write(tmp_path, "usr/lib/hepto/cmdline", "hepto.cluster=two")
+
+        (mistake,) = resolve(sources.read_machine(tmp_path)).mistakes
+
+        assert mistake.what == (
+            "hepto.cluster=one from hepto.conf on the volume hepto-conf contradicts "
+            "hepto.cluster=two from the image (hepto build --set)"
+        )
 
     def test_the_file_lies_in_the_data_directory_that_was_given_even_if_the_rest_is_wrong(self, tmp_path: Path) -> None:
         self.write(tmp_path, "proc/cmdline", "hepto.data=/srv/data hepto.clustr=x\n")

@@ -27,7 +27,7 @@ NODE = f"{RUN}/node"
 """A link to the node's data directory, made when everything is in its place there; the logger waits for it."""
 
 CREDENTIALS = "/run/credentials"
-CREDENTIAL_SOURCES = ("smbios", "fw_cfg", "esp")
+CREDENTIAL_SOURCES = ("smbios", "fw_cfg", "esp", "volume", "cidata")
 
 DATA = "/var/lib/hepto"
 DATA_LABEL = "hepto-data"
@@ -35,6 +35,8 @@ DATA_LABEL = "hepto-data"
 PROGRAM = "/usr/lib/hepto/pid1"
 PYTHON = "/usr/bin/python3"
 IMAGE = "/usr/lib/hepto/image.json"
+IMAGE_WORDS = "/usr/lib/hepto/cmdline"
+"""Words that `hepto build --set` has put into the image, as on a kernel command line."""
 IMAGES = "/usr/lib/hepto/images/images.tar"
 STACK = "/usr/lib/hepto/stack"
 

@@ -144,3 +144,28 @@ def test_the_mark_is_outside_of_what_has_to_be_blank_and_on_whole_blocks(size: i
 
     assert place % 4096 == 0
     assert MIB <= place <= size - MIB - len(blockdevices.UNFINISHED)
+
+
+def test_the_partition_for_the_data_is_looked_at_like_a_disk_but_for_its_end(tmp_path: Path) -> None:
+    content = bytes(3 * MIB) + b"left of another use"
+    device(tmp_path, "vda", b"x")
+    device(tmp_path, "vda1", content, disk="vda", label="hepto-data")
+    device(tmp_path, "vda2", content, disk="vda", label="other")
+
+    found = scan(tmp_path)
+
+    assert [found[f"/dev/vda{number}"].reserved for number in (1, 2)] == [True, False]
+    assert [found[f"/dev/vda{number}"].blank for number in (1, 2)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("fields", "size"),
+    [({}, 0), ({0x4: 256, 0x18: 2}, MIB), ({0x4: 1, 0x18: 2, 0x150: 1}, ((1 << 32) + 1) * 4096), ({0x18: 99}, 0)],
+    ids=["none", "4 KiB blocks", "more than 32 bits", "garbage"],
+)
+def test_a_superblock_tells_how_much_its_file_system_takes(fields: dict[int, int], size: int) -> None:
+    block = bytearray(1024)
+    for at, value in fields.items():
+        block[at : at + 4] = value.to_bytes(4, "little")
+
+    assert blockdevices.filled(bytes(block)) == size

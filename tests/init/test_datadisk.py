@@ -10,7 +10,7 @@ from init import blockdevices, datadisk
 from init.boot import Finished, PhaseFailed, Run, Wait, Waiting, Woken, World
 from init.cmdline import CommandLine
 from init.contract.status import Reason
-from tests.fakes.blockdevices import MIB, device, ext
+from tests.fakes.blockdevices import MIB, boot_disk, device, ext
 
 DISK = b"x"
 
@@ -27,6 +27,7 @@ class Machine:
         self.world.keys = CommandLine(data_disk=data_disk)
         self.answers = {"mount": Finished(0), "mark": Finished(0), **answers}
         self.seen: list[str] = []
+        self.formatted = "dev/vdb"
         self.waits: list[Waiting] = []
         self.on_wait: Callable[[int], Woken] = lambda _count: Woken()
         (root / "var/lib/hepto").mkdir(parents=True)
@@ -63,10 +64,13 @@ class Machine:
         if "_probe" in function.__qualname__:
             self.seen.append("probe")
             return Finished(0, blockdevices.probe(str(self.root)))
+        if "_grow" in function.__qualname__:
+            self.seen.append("sfdisk")
+            return self.answers["sfdisk"]
         if "_mark" in function.__qualname__:
             if self.answers["mark"].code == 0:
                 function()
-            marked = (self.root / "dev/vdb").read_bytes().count(blockdevices.UNFINISHED)
+            marked = (self.root / self.formatted).read_bytes().count(blockdevices.UNFINISHED)
             self.seen.append("marked" if marked else "clear")
             return self.answers["mark"]
         self.seen.append(f"mount {'tmpfs' if '_memory' in function.__qualname__ else 'ext4'}")
@@ -273,3 +277,66 @@ def test_a_disk_that_comes_later_ends_the_waiting(tmp_path: Path) -> None:
     assert machine.seen[-3:] == ["mkfs.ext4 vdc", "clear", "mount ext4"]
     assert machine.waits[0].wait is not None
     assert machine.waits[0].wait.subject == "S9"
+
+
+class TestOfADiskImage:
+    """The machine was started from a disk image; its last partition is for the data."""
+
+    def test_the_partition_grows_and_is_then_formatted(self, tmp_path: Path) -> None:
+        boot_disk(tmp_path, 200 * MIB, 100 * MIB)
+        machine = Machine(tmp_path, sfdisk=FINE, partx=FINE, mkfs_ext4=FINE, blkid=NOTHING)
+        machine.formatted = "dev/vda6"
+
+        machine.run()
+
+        assert machine.seen == [
+            *("sfdisk", "partx vda", "probe", "wait"),
+            *("blkid vda", "marked", "mkfs.ext4 vda6", "clear", "mount ext4"),
+        ]
+        assert machine.log[0] == "/dev/vda6 grows by 94.0 MiB to the end of its disk"
+
+    def test_one_that_reaches_the_end_of_its_disk_is_left_as_it_is(self, tmp_path: Path) -> None:
+        boot_disk(tmp_path, 115 * MIB, 100 * MIB)
+        machine = Machine(tmp_path, mkfs_ext4=FINE, blkid=NOTHING)
+        machine.formatted = "dev/vda6"
+
+        assert "sfdisk" not in machine.run().seen
+
+    def test_one_with_another_behind_it_does_not_grow(self, tmp_path: Path) -> None:
+        boot_disk(tmp_path, 300 * MIB, 100 * MIB, "hepto-esp", "hepto_1", "hepto_1_verity", "hepto-data", "mine")
+        machine = Machine(tmp_path, mkfs_ext4=FINE, blkid=NOTHING)
+        machine.formatted = "dev/vda4"
+
+        assert "sfdisk" not in machine.run().seen
+
+    def test_a_table_that_cannot_be_written_is_said_and_what_is_there_is_used(self, tmp_path: Path) -> None:
+        boot_disk(tmp_path, 300 * MIB, 100 * MIB)
+        refused = Finished(1, b"sfdisk: cannot open /dev/vda: Read-only file system\n")
+        machine = Machine(tmp_path, sfdisk=refused, mkfs_ext4=FINE, blkid=NOTHING)
+        machine.formatted = "dev/vda6"
+
+        machine.run()
+
+        assert "partx vda" not in machine.seen
+        assert "cannot grow to the end of its disk: sfdisk: cannot open" in machine.log[0]
+        assert machine.world.state["data"] == "disk"
+
+    @pytest.mark.parametrize(("size", "runs"), [(16, False), (48, True)])
+    def test_a_file_system_fills_what_its_device_has_more(self, tmp_path: Path, size: int, runs: bool) -> None:
+        content = bytearray(ext("hepto-data"))
+        content[1024 + 4 : 1024 + 8] = (16 * 1024).to_bytes(4, "little")  # blocks of 1 KiB
+        device(tmp_path, "vdb", bytes(content), size=size * MIB)
+
+        machine = Machine(tmp_path, e2fsck=FINE, resize2fs=Finished(1, b"resize2fs: no\n")).run()
+
+        assert ("resize2fs vdb" in machine.seen) is runs
+        assert machine.world.state["data"] == "disk", "one that does not grow is used as it is"
+
+    def test_a_disk_that_is_smaller_than_its_image_is_named(self, tmp_path: Path) -> None:
+        boot_disk(tmp_path, 20 * MIB, 0, "hepto-esp", "hepto_1", "hepto_1_verity", "_empty")
+
+        machine = Machine(tmp_path, blkid=NOTHING).run(limit=2)
+
+        assert machine.waits[0].wait is not None
+        assert machine.waits[0].wait.what == "the disk is smaller than its image: the partition hepto-data does not fit"
+        assert machine.world.state == {}

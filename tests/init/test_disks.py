@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from init.disks import Decision, Disk, Format, Memory, Mount, Refuse, decide
 
-GIB = 1024**3
+MIB, GIB = 1024**2, 1024**3
 ROOT = Disk("/dev/vda", GIB, root=True, content="in use")
 BLANK = Disk("/dev/vdb", 20 * GIB, serial="AAA", blank=True)
 BLANK2 = Disk("/dev/vdc", 20 * GIB, serial="BBB", blank=True)
@@ -21,6 +21,7 @@ SIGNED = replace(BLANK, device="/dev/vdh", content="btrfs")
 UNFINISHED = Disk("/dev/vdh", 20 * GIB, serial="GGG", unfinished=True, content="ext4 labelled hepto-data")
 CDROM = Disk("/dev/vdi", GIB, read_only=True, content="iso9660")
 EMPTY_DRIVE = Disk("/dev/vdj", 0)
+OWN = Disk("/dev/vda6", 20 * GIB, serial="BOOT", whole=False, partition="hepto-data", blank=True)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,10 @@ EMPTY_DRIVE = Disk("/dev/vdj", 0)
         ((ROOT, UNFINISHED), Format(UNFINISHED)),
         ((ROOT, UNFINISHED, BLANK, FOREIGN), Format(UNFINISHED)),
         ((UNFINISHED, DATA), Mount(DATA)),
+        ((ROOT, OWN), Format(OWN)),
+        ((ROOT, OWN, BLANK, BLANK2, FOREIGN), Format(OWN)),
+        ((ROOT, OWN, DATA), Mount(DATA)),
+        ((ROOT, replace(OWN, blank=False, unfinished=True)), Format(replace(OWN, blank=False, unfinished=True))),
         ((ROOT,), Memory(ordered=False)),
         ((), Memory(ordered=False)),
         ((ROOT, CDROM, EMPTY_DRIVE), Memory(ordered=False)),
@@ -48,6 +53,10 @@ def test_decision(disks: tuple[Disk, ...], expected: Decision) -> None:
     ("disks", "wanted", "says"),
     [
         ((BLANK, BLANK2), "", "2 disks are blank: /dev/vdb (20.0 GiB, serial AAA, blank); /dev/vdc"),
+        ((OWN, replace(OWN, device="/dev/vdb6")), "", "2 partitions are named hepto-data"),
+        ((replace(OWN, blank=False),), "", "the partition hepto-data is neither blank nor labelled so: /dev/vda6"),
+        ((replace(OWN, size=MIB),), "", "the disk is too small: 1.0 MiB are left for hepto-data, and 64.0 MiB are"),
+        ((replace(OWN, size=MIB), BLANK), "BOOT", "the disk is too small"),
         ((FOREIGN,), "", "no disk is blank or labelled hepto-data: /dev/vdf (20.0 GiB, serial EEE, xfs)"),
         ((DIRTY,), "", "unknown content"),
         ((SIGNED,), "", "btrfs"),

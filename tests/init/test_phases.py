@@ -43,6 +43,7 @@ def test_the_order_of_a_boot() -> None:
         Phase("hotplug", "hotplug", background=True),
         Phase("modules", "modules"),
         Phase("preload", "preload", background=True),
+        Phase("volumes", "volumes"),
         Phase("credentials", "credentials"),
         Phase("data", "data", after=("mounts",)),
         Phase("seed", "seed", after=("data",), background=True),
@@ -144,6 +145,19 @@ def test_preloading_loads_once_and_never_ends(tmp_path: Path) -> None:
     assert next(task).argv == modules.command(modules.SOON)
     assert task.send(None).call == modules.load_later
     assert [task.send(None) for _ in range(3)] == [Wait(phases.LONG)] * 3
+
+
+def test_the_image_s_words_count_and_the_command_line_outranks_them(tmp_path: Path) -> None:
+    machine = world(
+        tmp_path,
+        proc__cmdline="quiet hepto.data-disk=S2\n",
+        usr__lib__hepto__cmdline="hepto.data-disk=S1 hepto.debug=lab",
+    )
+
+    steps("keys", machine)
+
+    assert machine.keys.data_disk == "S2"
+    assert machine.keys.debug == {"lab"}
 
 
 def test_credentials_are_taken_and_named_but_never_shown(tmp_path: Path) -> None:
