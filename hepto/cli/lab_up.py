@@ -71,6 +71,13 @@ NOT_COMPARED = frozenset(("lab", "image", "key", "no_key", "admin", "no_wait", "
     help="What the first node's data disk contains at first.",
 )
 @click.option(
+    "--format",
+    type=click.Choice(["netboot", "disk", "uki"]),
+    default="netboot",
+    show_default=True,
+    help="What of the image nodes start from: QEMU loads a kernel, or UEFI firmware starts the disk image or the UKI.",
+)
+@click.option(
     "--set",
     "options",
     multiple=True,
@@ -109,7 +116,7 @@ def up(ctx: click.Context, /, lab: str, as_json: bool, **given: Any) -> None:
       hepto lab up --nodes 2 --set hepto.debug=no-kube --set two:hepto.mesh-port=7000
     """
     from hepto.cli.progress import Progress
-    from hepto.lab import again, boot, client, state, words
+    from hepto.lab import again, boot, client, plan, state, words
 
     credentials = [] if given["no_key"] else [_key(given["key"])]
     if given["admin"]:
@@ -121,7 +128,7 @@ def up(ctx: click.Context, /, lab: str, as_json: bool, **given: Any) -> None:
     said = frozenset(name for name in given if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE)
     made = not state.alive(where)
     if made:
-        boot.check_image(given["image"])
+        boot.check_image(given["image"], plan.files(given["format"]))
         values = {f"hepto.{one.name}": (one.value or b"").decode() for one in credentials}
         wish = _wish(lab, given, values.get("hepto.admin", ""))
         _make(wish, values.get("hepto.key"), where, progress, given)
@@ -169,6 +176,7 @@ def _wish(lab: str, given: Mapping[str, Any], admin: str) -> "plan.Wish":
         cpus=given["cpus"],
         disk=given["disk"],
         disk_from=given["disk_from"] or "",
+        format=given["format"],
         options=given["options"],
         advertise=not given["no_router"],
         admin=admin,

@@ -62,19 +62,21 @@ def turn(cache: Path, accelerator: str, progress: Shows) -> Iterator[None]:
         yield
 
 
-def check_image(image: Path) -> Path:
+def check_image(image: Path, needed: Sequence[str] = FILES) -> Path:
     """The image's absolute path. Raises UserError if it is not whole: something is missing, or is not what was built.
 
     All checksums are compared, which takes half a second for 160 MB.
     """
     sums = _checksums(image)
-    missing = [name for name in FILES if not (image / name).is_file()]
+    missing = [name for name in needed if not (image / name).is_file()]
     if missing or not sums:
+        lacks = [name for name in missing if name in FILES]
+        how = "" if lacks or not missing else f" --format {'disk' if missing[0].startswith('disk') else 'uki'}"
         raise UserError(
             f"{image} holds no image ({', '.join(missing) or CHECKSUMS} missing)",
-            "run `hepto build` first, or name another by --image",
+            f"run `hepto build{how}` first, or name another by --image",
         )
-    for name in FILES:
+    for name in needed:
         with (image / name).open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() != sums.get(name):
                 raise UserError(

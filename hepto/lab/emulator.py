@@ -36,7 +36,8 @@ def find(cache: Path) -> Emulator:
         if own is None:
             raise
         return Emulator((own,), (), debian.asked_version((own,)))
-    return Emulator(found.argv, tuple(sorted(found.environment.items())), found.version)
+    firmware = str(found.firmware) if found.firmware else ""
+    return Emulator(found.argv, tuple(sorted(found.environment.items())), found.version, firmware=firmware)
 
 
 def accelerate(

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from hepto.errors import ExitCode, UserError
 from hepto.lab import qemu, state
-from hepto.lab.spec import DOMAIN, Emulator, Lab, Node
+from hepto.lab.spec import DISK, DISK_FILE, DOMAIN, NETBOOT, UKI, UKI_FILE, Emulator, Lab, Node
 
 FILES = ("vmlinuz", "initrd.cpio", "root.erofs")
-"""What a lab needs of an image."""
+"""What a lab needs of an image; a machine that UEFI starts needs another file besides (`files`)."""
 SECRETS = ("hepto.key", "hepto.identity")
 NAMES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 """Of the nodes of a lab. The first makes the cluster, the others join it."""
@@ -47,6 +47,8 @@ class Wish:
     """Of the first node: a data disk is that of one node."""
     watchdog: bool = False
     """See spec.Node."""
+    format: str = NETBOOT
+    """See spec.Node."""
     options: tuple[str, ...] = ()
     """Further words of the kernel command line; NODE:WORD for one node only."""
     advertise: bool = True
@@ -56,6 +58,11 @@ class Wish:
     """Which build of the image it is."""
     asked: tuple[tuple[str, str], ...] = ()
     """Flags and their values, as given."""
+
+
+def files(form: str) -> tuple[str, ...]:
+    """What machines of that format need of an image; its kernel in any case, to try KVM with."""
+    return (*FILES, *{DISK: (DISK_FILE,), UKI: (UKI_FILE,)}.get(form, ()))
 
 
 def names(wish: Wish) -> tuple[str, ...]:
@@ -77,6 +84,9 @@ def lab(wish: Wish, emulator: Emulator, key: str | None) -> Lab:
     _check_names_in(wish.options, all_names)
     if wish.memory is not None and wish.memory < LEAST_MEMORY:
         raise UserError(f"a node cannot run in {wish.memory} MiB", "give at least --memory 1024", ExitCode.USAGE)
+    if wish.format != NETBOOT and not emulator.firmware:
+        what, hint = "there is no UEFI firmware (OVMF) for QEMU", "install Debian's package ovmf"
+        raise UserError(what, hint)
     credentials = (*((("hepto.key", key),) if key is not None else ()), *_admin(wish))
     whole = Lab(wish.name, wish.image, emulator, (), wish.cluster, wish.advertise, wish.build, wish.asked)
     nodes = tuple(_node(wish, name, _options(wish, whole, name), credentials) for name in all_names)
@@ -134,7 +144,9 @@ def _check_names_in(given: tuple[str, ...], known: tuple[str, ...]) -> None:
 def _node(wish: Wish, name: str, options: tuple[str, ...], credentials: tuple[tuple[str, str], ...]) -> Node:
     first = name == wish.node
     disk_from = wish.disk_from if first else ""
-    node = Node(name, options, credentials, disk=wish.disk, disk_from=disk_from, watchdog=wish.watchdog)
+    node = Node(
+        name, options, credentials, disk=wish.disk, disk_from=disk_from, watchdog=wish.watchdog, format=wish.format
+    )
     usual = LIGHT_MEMORY if not node.kubernetes else MEMORY if first else WORKER_MEMORY
     memory = usual if wish.memory is None else wish.memory
     return replace(node, memory=memory, cpus=wish.cpus or (CPUS if first else CPUS_OF_JOINER))

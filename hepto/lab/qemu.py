@@ -31,6 +31,26 @@ COMMAND_LINE_LIMIT = 2047
 
 
 @dataclass(frozen=True)
+class Direct:
+    """QEMU loads the kernel; the root is a disk of its own."""
+
+    kernel: Path
+    initrd: Path
+    root: Path
+    command_line: str
+
+
+@dataclass(frozen=True)
+class Uefi:
+    """OVMF starts what is on the data disk, or the UKI that it is given."""
+
+    code: Path
+    variables: Path
+    """The firmware's memory, which it writes to."""
+    uki: Path | None = None
+
+
+@dataclass(frozen=True)
 class Machine:
     """All that QEMU is told about one machine."""
 
@@ -39,10 +59,7 @@ class Machine:
     hardware_address: bytes
     memory: int
     cpus: int
-    kernel: Path
-    initrd: Path
-    root: Path
-    command_line: str
+    start: "Direct | Uefi"
     console_log: Path
     oem_strings: tuple[Path, ...] = ()
     data: Path | None = None
@@ -72,18 +89,21 @@ def command_line(options: tuple[str, ...]) -> str:
     return " ".join(("console=ttyS0", "quiet", "panic=10", "root=/dev/vda", *options))
 
 
+def further_words(options: tuple[str, ...]) -> str:
+    """The SMBIOS string by which a UKI's command line gets them, too (systemd-stub(7))."""
+    return "io.systemd.stub.kernel-cmdline-extra=" + " ".join(("panic=10", *options))
+
+
 def argv(emulator: Emulator, machine: Machine, given: Descriptors) -> tuple[str, ...]:
     """The command that runs `machine`."""
     words = [
         *emulator.argv,
         *("-name", f"hepto-{machine.name}"),
         *("-nodefaults", "-no-user-config", "-display", "none"),
-        *("-machine", "q35,vmport=off", *_processor(emulator, machine.cpus)),
+        *("-machine", f"q35,vmport=off{_flash(machine.start)}", *_processor(emulator, machine.cpus)),
         *("-m", str(machine.memory), "-uuid", str(machine.uuid)),
         *(("-rtc", f"base={machine.clock}") if machine.clock else ()),
-        *("-kernel", str(machine.kernel), "-initrd", str(machine.initrd), "-append", machine.command_line),
-        *("-blockdev", f"raw,node-name=root,read-only=on,file.driver=file,file.filename={_escape(machine.root)}"),
-        *_device("root", ROOT_SERIAL),
+        *_start(machine.start),
         *(_data(machine.data, machine.writes) if machine.data is not None else ()),
         *("-netdev", f"tap,id={NETWORK},fd={given.tap}"),
         *("-device", f"virtio-net-pci,netdev={NETWORK},mac={machine.hardware_address.hex(':')},romfile="),
@@ -99,6 +119,26 @@ def argv(emulator: Emulator, machine: Machine, given: Descriptors) -> tuple[str,
     for path in machine.oem_strings:
         words += ["-smbios", f"type=11,path={_escape(path)}"]
     return tuple(words)
+
+
+def _start(start: Direct | Uefi) -> tuple[str, ...]:
+    match start:
+        case Direct():
+            return (
+                *("-kernel", str(start.kernel), "-initrd", str(start.initrd), "-append", start.command_line),
+                *("-blockdev", f"raw,node-name=root,read-only=on,file.driver=file,file.filename={_escape(start.root)}"),
+                *_device("root", ROOT_SERIAL),
+            )
+        case Uefi():
+            return (
+                *("-blockdev", f"raw,node-name=code,read-only=on,file.driver=file,file.filename={_escape(start.code)}"),
+                *("-blockdev", f"raw,node-name=variables,file.driver=file,file.filename={_escape(start.variables)}"),
+                *(("-kernel", str(start.uki)) if start.uki else ()),
+            )
+
+
+def _flash(start: Direct | Uefi) -> str:
+    return ",pflash0=code,pflash1=variables" if isinstance(start, Uefi) else ""
 
 
 def probe_argv(emulator: Emulator, kernel: Path) -> tuple[str, ...]:
@@ -173,7 +213,7 @@ def _data(path: Path, writes: Path | None) -> tuple[str, ...]:
 
 
 def _device(node: str, serial: str) -> tuple[str, ...]:
-    return ("-device", f"virtio-blk-pci,drive={node},serial={serial}")
+    return ("-device", f"virtio-blk-pci,drive={node},serial={serial}{',bootindex=1' if node == DATA else ''}")
 
 
 def _escape(path: Path) -> str:

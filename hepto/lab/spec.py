@@ -49,6 +49,10 @@ LINKS = (
 )
 BRIDGE = LINKS[0].bridge
 
+NETBOOT, DISK, UKI = FORMATS = ("netboot", "disk", "uki")
+"""Formats of an image that a machine can be started from."""
+DISK_FILE, UKI_FILE = "disk.raw", "hepto.efi"
+
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 """Names of labs and nodes: they become directories, interface names and DNS labels."""
 PREFIX_HINT = "give a /64 such as 2001:db8:7::/64"
@@ -64,6 +68,8 @@ class Emulator:
     environment: tuple[tuple[str, str], ...] = ()
     version: tuple[int, ...] = ()
     accelerator: str = "tcg"
+    firmware: str = ""
+    """Directory of OVMF, UEFI for virtual machines; "": there is none."""
 
     @property
     def trusted(self) -> bool:
@@ -93,6 +99,13 @@ class Node:
     that the machine stands still, it would bite those who have done nothing."""
     on: bool = True
     """False: the machine is there and switched off."""
+    format: str = NETBOOT
+    """What of the image it is started from, one of FORMATS. With DISK its only disk begins with the disk image."""
+
+    @property
+    def uefi(self) -> bool:
+        """True if firmware starts it, and not QEMU its kernel."""
+        return self.format != NETBOOT
 
     @property
     def kubernetes(self) -> bool:
@@ -184,6 +197,7 @@ def load(line: bytes) -> Lab:
                 environment=_pairs(emulator["environment"]),
                 version=tuple(emulator["version"]),
                 accelerator=emulator["accelerator"],
+                firmware=emulator["firmware"],
             ),
             nodes=tuple(
                 Node(**{**node, "options": tuple(node["options"]), "credentials": _pairs(node["credentials"])})
@@ -219,6 +233,16 @@ class NodeFiles:
     def errors(self) -> Path:
         """QEMU's own messages."""
         return self.directory / "qemu.log"
+
+    @property
+    def variables(self) -> Path:
+        """The firmware's memory."""
+        return self.directory / "firmware.vars"
+
+    @property
+    def words(self) -> Path:
+        """The SMBIOS string with further words of the kernel command line."""
+        return self.directory / "cmdline"
 
     def credential(self, name: str) -> Path:
         """The file of one SMBIOS string."""

@@ -8,6 +8,7 @@ them is the last (`exit` or `error`). When the machine ends or begins anew, ever
 import asyncio
 import itertools
 import os
+import shutil
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,10 +18,12 @@ from pathlib import Path
 from hepto.errors import PeerError, UserError
 from hepto.lab import channel, qemu, qmp, sparse
 from hepto.lab.channel import Frame
-from hepto.lab.spec import Lab, Node, NodeFiles
+from hepto.lab.spec import DISK, DISK_FILE, UKI, UKI_FILE, Lab, Node, NodeFiles
 
 Sink = Callable[[Frame], None]
 READ = 64 * 1024
+CODE, VARIABLES = "OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"
+"""Of Debian's package ovmf: without Secure Boot, for nothing of an image is signed."""
 
 
 @dataclass
@@ -85,8 +88,17 @@ class VirtualMachine:
             path.touch(mode=0o600)
             # QEMU takes the whole file as one SMBIOS string: no newline.
             path.write_text(f"io.systemd.credential:{name}={value}")
-        self._make_disk(Path(self.node.disk_from) if self.node.disk_from else None)
+        self._make_disk(self._content())
         self._files.console.touch(mode=0o600)
+        if self.node.uefi:
+            self._files.words.write_text(qemu.further_words(self.node.options))
+            shutil.copyfile(Path(self._lab.emulator.firmware) / VARIABLES, self._files.variables)
+
+    def _content(self) -> Path | None:
+        """What its disk begins with."""
+        if self.node.disk_from:
+            return Path(self.node.disk_from)
+        return Path(self._lab.image) / DISK_FILE if self.node.format == DISK else None
 
     def replace(self) -> None:
         """Another machine in its place: a blank disk, other addresses. Only while it is off."""
@@ -94,7 +106,7 @@ class VirtualMachine:
         self.generation += 1
         if self.node.disk:
             self._files.data.unlink()
-        self._make_disk(None)
+        self._make_disk(self._content() if self.node.format == DISK else None)
 
     def _make_disk(self, content: Path | None) -> None:
         if not self.node.disk:
@@ -207,24 +219,30 @@ class VirtualMachine:
         return f"{name} does not serve its lab channel (yet)", f"hepto lab console {name}  shows how far it has come"
 
     def _machine(self) -> qemu.Machine:
-        image = Path(self._lab.image)
         return qemu.Machine(
             name=self.node.name,
             uuid=self._lab.identity(self.node.name, self.generation),
             hardware_address=self._lab.hardware_address(self.node.name, self.generation),
             memory=self.node.memory,
             cpus=self.node.cpus,
-            kernel=image / "vmlinuz",
-            initrd=image / "initrd.cpio",
-            root=image / "root.erofs",
-            command_line=qemu.command_line(self.node.options),
+            start=self._start(Path(self._lab.image)),
             console_log=self._files.console,
-            oem_strings=tuple(self._files.credential(name) for name, _ in self.node.credentials),
+            oem_strings=(
+                *(self._files.credential(name) for name, _ in self.node.credentials),
+                *((self._files.words,) if self.node.uefi else ()),
+            ),
             data=self._files.data if self.node.disk else None,
             writes=self._writes(),
             watchdog=self.node.watchdog,
             clock=self.clock,
         )
+
+    def _start(self, image: Path) -> qemu.Direct | qemu.Uefi:
+        if self.node.uefi:
+            code = Path(self._lab.emulator.firmware) / CODE
+            return qemu.Uefi(code, self._files.variables, image / UKI_FILE if self.node.format == UKI else None)
+        words = qemu.command_line(self.node.options)
+        return qemu.Direct(image / "vmlinuz", image / "initrd.cpio", image / "root.erofs", words)
 
     def _writes(self) -> Path | None:
         return Path(self.node.record) if self.node.record else None

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from hepto.errors import ExitCode, UserError
-from hepto.lab.plan import Wish, lab, merge
+from hepto.lab.plan import FILES, Wish, files, lab, merge
 from hepto.lab.spec import Emulator
 
 QEMU = Emulator(("qemu",), (), (10,))
@@ -65,6 +65,19 @@ def test_only_the_first_node_gets_the_disk_that_is_given() -> None:
 def test_machines_have_a_watchdog_only_if_it_is_wished() -> None:
     assert [node.watchdog for node in lab(Wish(nodes=2, watchdog=True), QEMU, "00").nodes] == [True, True]
     assert not lab(Wish(), QEMU, "00").nodes[0].watchdog
+
+
+@pytest.mark.parametrize(("form", "more"), [("netboot", ()), ("disk", ("disk.raw",)), ("uki", ("hepto.efi",))])
+def test_machines_are_started_from_the_format_that_is_wished(form: str, more: tuple[str, ...]) -> None:
+    made = lab(Wish(nodes=2, format=form), replace(QEMU, firmware="/ovmf"), "00")
+
+    assert [(node.format, node.uefi) for node in made.nodes] == [(form, form != "netboot")] * 2
+    assert files(form) == (*FILES, *more)
+
+
+def test_without_firmware_only_qemu_itself_can_start_a_machine() -> None:
+    with pytest.raises(UserError, match="OVMF"):
+        lab(Wish(format="disk"), QEMU, "00")
 
 
 def test_without_a_key_there_is_no_credential() -> None:

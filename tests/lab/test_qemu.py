@@ -8,7 +8,20 @@ from uuid import UUID
 
 import pytest
 
-from hepto.lab.qemu import Descriptors, Machine, argv, broken, command_line, data_nodes, export_argv, mended, probe_argv
+from hepto.lab.qemu import (
+    Descriptors,
+    Direct,
+    Machine,
+    Uefi,
+    argv,
+    broken,
+    command_line,
+    data_nodes,
+    export_argv,
+    further_words,
+    mended,
+    probe_argv,
+)
 from hepto.lab.spec import Emulator
 
 TEN = Emulator(("qemu-system-x86_64",), (), (10, 0, 2))
@@ -20,10 +33,7 @@ MACHINE = Machine(
     hardware_address=bytes.fromhex("525400abcdef"),
     memory=1024,
     cpus=2,
-    kernel=Path("/image/vmlinuz"),
-    initrd=Path("/image/initrd.cpio"),
-    root=Path("/image/root.erofs"),
-    command_line="console=ttyS0",
+    start=Direct(Path("/image/vmlinuz"), Path("/image/initrd.cpio"), Path("/image/root.erofs"), "console=ttyS0"),
     console_log=Path("/state/console.log"),
     oem_strings=(Path("/state/credentials/hepto.key"),),
     data=Path("/state/data.raw"),
@@ -70,8 +80,29 @@ def test_the_root_comes_first_and_cannot_be_written() -> None:
     assert not any("read-only" in node for node in data)
     assert [device for device in values(words, "-device") if device.startswith("virtio-blk")] == [
         "virtio-blk-pci,drive=root,serial=hepto-root",
-        "virtio-blk-pci,drive=data,serial=lab-data",
+        "virtio-blk-pci,drive=data,serial=lab-data,bootindex=1",
     ]
+
+
+def test_uefi_starts_what_is_on_the_only_disk() -> None:
+    start = Uefi(Path("/ovmf/code"), Path("/state/vars"))
+
+    words = argv(TEN, replace(MACHINE, start=start), GIVEN)
+
+    code, variables, *data = values(words, "-blockdev")
+    assert values(words, "-machine") == ["q35,vmport=off,pflash0=code,pflash1=variables"]
+    assert ("read-only=on" in code, "read-only" in variables) == (True, False)
+    assert [json.loads(node) for node in data] == list(data_nodes(Path("/state/data.raw")))
+    assert not {"-kernel", "-initrd", "-append"} & set(words)
+
+
+def test_uefi_starts_the_uki_that_it_is_given() -> None:
+    start = Uefi(Path("/ovmf/code"), Path("/state/vars"), Path("/image/hepto.efi"))
+
+    words = argv(TEN, replace(MACHINE, start=start, data=None), GIVEN)
+
+    assert values(words, "-kernel") == ["/image/hepto.efi"]
+    assert not {"-initrd", "-append"} & set(words)
 
 
 def test_flushes_of_a_recorded_disk_come_as_far_as_the_log_and_those_of_another_nowhere() -> None:
@@ -163,3 +194,9 @@ def test_the_emulators_own_words_come_first() -> None:
 
 def test_the_command_line_ends_with_the_options() -> None:
     assert command_line(("hepto.name=one",)) == "console=ttyS0 quiet panic=10 root=/dev/vda hepto.name=one"
+
+
+def test_a_uki_gets_the_same_options_by_smbios() -> None:
+    said = further_words(("hepto.name=one", "hepto.debug=lab"))
+
+    assert said == "io.systemd.stub.kernel-cmdline-extra=panic=10 hepto.name=one hepto.debug=lab"
