@@ -283,5 +283,5 @@ def finish(given: Given, target: Path) -> None:
     shutil.rmtree(target / "root")
     for file in FILES_OF_BOOT:
         shutil.copyfile(given.image / file, target / file)
-    digests = {name: output.digest_of(target / name) for name in output.FILES}
+    digests = {name: output.digest_of(target / name) for name in ("root.erofs", *FILES_OF_BOOT)}
     (target / CHECKSUMS).write_text(checksums(digests))

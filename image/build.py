@@ -8,12 +8,13 @@ are made again.
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hepto.edge.cache import ensure, existing, key_of, scratch
 from hepto.edge.debian import ensure_mkosi
 from image import binaries, locked, output, spec, tree
+from image.formats import Wish
 from image.inventory import go_licences
 from image.mkosi import REPOSITORY, TREE, Builder
 from image.output import Steps
@@ -33,6 +34,9 @@ class Request:
     stack: Path | None = None  # ready binaries
     locked: Path | None = None  # a folder to take everything from
     archive: Path | None = None  # a folder to keep everything in
+    wish: Wish = field(default_factory=Wish)
+    words: tuple[str, ...] = ()
+    """Options that are baked in, as words of a kernel command line."""
 
 
 def build(request: Request, steps: Steps) -> Path:
@@ -69,10 +73,12 @@ def _build(request: Request, steps: Steps) -> Path:
             image_json = {"version": details["version"], "built": details["built"], "stack": details["stack"]}
             folders = tree.install_code(REPOSITORY, work)
             (work / spec.IMAGE_JSON).write_text(json.dumps(image_json, indent=1, sort_keys=True) + "\n")
+            if request.words:
+                (work / spec.WORDS).write_text(" ".join(request.words))
             tree.compile_python(work, folders)
         licences = go_licences(ready, request.cache)
         parts = output.Parts(tools, packages / TREE, work, details, owners, licences)
-        output.write(request.output, parts, steps)
+        output.write(request.output, parts, request.wish, steps)
     if request.archive:
         with steps.step("Archive of packages"):
             trees, cached = (tools, packages / TREE), builder.package_cache / "cache/apt/archives"

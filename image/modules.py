@@ -61,3 +61,10 @@ def load_order(dependencies: Mapping[str, Sequence[str]], names: Iterable[str]) 
                 if each not in order:
                     order.append(each)
     return order
+
+
+def aliases_of(text: str, paths: Iterable[str]) -> str:
+    """The lines of modules.alias that are about these modules."""
+    names = {name_of(path) for path in paths}
+    found = [line for line in text.splitlines() if line.startswith("alias ") and name_of(line.split()[-1]) in names]
+    return "".join(f"{line}\n" for line in found)

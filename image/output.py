@@ -1,4 +1,4 @@
-"""Writes what a build gives: vmlinuz, initrd.cpio, root.erofs, sbom.spdx.json, manifest.json, SHA256SUMS.
+"""Writes what a build gives: vmlinuz, initrd.cpio, root.erofs, other formats, bill of materials, manifest, checksums.
 
 Promises: the target directory changes by one rename when everything is written and synced, and a directory that holds
 something else is never touched.
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tomllib
 import uuid
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,20 +21,18 @@ from typing import Protocol, TypedDict
 from hepto.edge.cache import remove_tree, scratch, sync_directory, sync_tree
 from hepto.edge.command import CommandFailedError, run
 from hepto.errors import ExitCode, UserError
-from image import account, binaries, initrd, inventory, modules, sbom, spec, tree
+from image import account, binaries, formats, initrd, inventory, sbom, spec, stage0, tree
 from image.account import Row
 from image.erofs import Image
 from image.manifest import Package, checksums, with_files
 from image.mkosi import PACKAGE_LIST, REPOSITORY
 from image.report import MANIFEST
 
-FILES = ("vmlinuz", "initrd.cpio", "root.erofs")
 # Processor time and size measured with clusters of 32 KiB: level 4 takes 3.4 s for 147 MB, 6 4.8 s for 146, 9 8.8 s for
 # 145; 12 took six times as long as 9. Clusters of 16 KiB give 4 % more, of 64 KiB 3 % less, but then every page fault
 # into the stack's 186 MB decompresses twice as much.
 EROFS_OPTIONS = ("-zlz4hc,4", "-C32768", "-Eztailpacking")
 MKFS_SECONDS = 900.0
-STAGE0 = REPOSITORY / "image/stage0.sh"
 
 
 class Manifest(TypedDict):
@@ -130,54 +129,58 @@ def check_space(directory: Path, wanted: int) -> None:
     free = shutil.disk_usage(directory).free
     if free < wanted:
         raise UserError(
-            f"{directory.parent} has {free / 1e6:.0f} MB free, and the root file system may need {wanted / 1e6:.0f}",
+            f"{directory.parent} has {free / 1e6:.0f} MB free, and the image may need {wanted / 1e6:.0f}",
             "make room, or give another --output",
         )
 
 
-def stage0(root: Path, kernel: str) -> bytes:
-    """The initramfs: busybox, the script, and the modules without which the root cannot be seen."""
-    folder = root / "usr/lib/modules" / kernel
-    dependencies = modules.parse_dependencies((folder / "modules.dep").read_text())
-    order = modules.load_order(dependencies, spec.INITRD_MODULES)
-    names = [path.rpartition("/")[2] for path in order]
-    entries = [
-        initrd.file("init", STAGE0.read_bytes(), 0o755),
-        initrd.file("bin/busybox", (root / "usr/bin/busybox").read_bytes(), 0o755),
-        initrd.file("modules/order", "".join(f"{name}\n" for name in names).encode()),
-        *(
-            initrd.file(f"modules/{name}", (folder / path).read_bytes())
-            for name, path in zip(names, order, strict=True)
-        ),
-        *(initrd.directory(name) for name in ("proc", "root", "run", "sys")),
-        # The kernel opens it for stage 0 before anything is mounted.
-        initrd.character_device("dev/console", 5, 1),
-    ]
-    return initrd.write(entries)
-
-
-def write(target: Path, parts: Parts, steps: Steps) -> Path:
+def write(target: Path, parts: Parts, wish: formats.Wish, steps: Steps) -> Path:
     """Writes all files into a directory beside the target, then renames it."""
     kernel = parts.details["kernel"]
     with scratch(target.parent, f"{target.name}.making") as temporary:
         with steps.step("Root file system"):
             make_erofs(parts.tools, parts.root, temporary / "root.erofs", parts.details["built"])
-        with steps.step("Stage 0 and checksums"):
+        with steps.step("Stage 0"):
             shutil.copyfile(parts.packages / f"boot/vmlinuz-{kernel}", temporary / "vmlinuz")
-            (temporary / "initrd.cpio").write_bytes(stage0(parts.root, kernel))
-            digests = {name: digest_of(temporary / name) for name in FILES}
+            (temporary / "initrd.cpio").write_bytes(stage0.plain(parts.root, kernel))
+        made = make_formats(temporary, parts, wish, steps)
+        with steps.step("Checksums"):
+            digests = {path.name: digest_of(path) for path in sorted(temporary.iterdir())}
             contents = set(parts.owners.values())
             bill = inventory.bill(parts.details, (parts.packages, parts.root), contents, parts.licences, digests)
             (temporary / sbom.FILE).write_text(bill)
             digests[sbom.FILE] = digest_of(temporary / sbom.FILE)
             sizes = [row._asdict() for row in measure(temporary, parts)]
-            text = json.dumps({**parts.details, "files": digests, "sizes": sizes}, indent=1, sort_keys=True) + "\n"
+            details = {**parts.details, **made, "files": digests, "sizes": sizes}
+            text = json.dumps(details, indent=1, sort_keys=True) + "\n"
             (temporary / MANIFEST).write_text(text)
             digests[MANIFEST] = hashlib.sha256(text.encode()).hexdigest()
             (temporary / "SHA256SUMS").write_text(checksums(digests))
             sync_tree(temporary)
             replace_directory(temporary, target)
     return target
+
+
+def make_formats(directory: Path, parts: Parts, wish: formats.Wish, steps: Steps) -> Mapping[str, object]:
+    """The formats that are made from the files in `directory`; what the manifest says of them."""
+    others = [name for name in wish.formats if name != formats.NETBOOT]
+    if not others:
+        return {}
+    check_space(directory, 3 * (directory / "root.erofs").stat().st_size)
+    with steps.step(f"Formats {', '.join(others)}"):
+        details = parts.details
+        return formats.make(
+            wish,
+            formats.Source(
+                directory,
+                parts.tools,
+                parts.packages,
+                parts.root,
+                details["kernel"],
+                details["version"],
+                details["built"],
+            ),
+        )
 
 
 def measure(directory: Path, parts: Parts) -> list[Row]:

@@ -7,6 +7,8 @@ So a new dependency in Debian can break a build (with the library's name), but n
 
 from dataclasses import dataclass
 
+ESP_LABEL = "hepto-esp"  # of the partition; PID 1 looks for it on the disk that its root is on
+DATA_LABEL = "hepto-data"
 LABEL = "hepto-root"  # of the EROFS; stage 0 looks for it when no root= is given
 PYTHON = "python3.13"
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
@@ -15,6 +17,7 @@ PID1_FOLDER = "usr/lib/hepto/pid1"
 STACK_FOLDER = "usr/lib/hepto/stack"
 IMAGES_FILE = "usr/lib/hepto/images/images.tar"
 IMAGE_JSON = "usr/lib/hepto/image.json"
+WORDS = "usr/lib/hepto/cmdline"  # what `hepto build --set` bakes in
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ KEEP: tuple[Keep, ...] = (
             *("usr/sbin/fsck.ext4", "usr/sbin/mkfs.ext4"),
         ),
     ),
+    # hepto-data grows with its disk.
+    Keep("fdisk", ("usr/sbin/sfdisk",)),
     Keep("kmod", ("usr/bin/kmod", "usr/sbin/*", "usr/lib/modprobe.d/*")),
     Keep("mount", ("usr/bin/mount", "usr/bin/umount", "usr/sbin/losetup")),
     Keep("netbase", ("etc/protocols", "etc/services", "etc/ethertypes")),
@@ -66,7 +71,11 @@ KEEP: tuple[Keep, ...] = (
     Keep("tzdata", ("usr/share/zoneinfo/leap-seconds.list",)),
     # kubelet and CSI drivers call these; nsenter is what a debugging session wants first.
     Keep(
-        "util-linux", ("usr/sbin/blkid", "usr/sbin/blockdev", "usr/sbin/wipefs", "usr/bin/findmnt", "usr/bin/nsenter")
+        "util-linux",
+        (
+            *("usr/sbin/blkid", "usr/sbin/blockdev", "usr/sbin/wipefs", "usr/bin/findmnt", "usr/bin/nsenter"),
+            "usr/bin/partx",
+        ),
     ),
     Keep("python3-minimal", ("usr/bin/python3",)),
     Keep("python3.13-minimal", ("usr/bin/python3.13",)),
@@ -201,6 +210,15 @@ MODULE_SIGNATURES = False
 
 # What stage 0 loads before it looks for the root; what they depend on comes from modules.dep.
 INITRD_MODULES = ("virtio_blk", "erofs")
+
+# What stage 0 has besides for a verified root on a disk of the machine: dm-verity, the drivers of disks that the cloud
+# kernel has (NVMe is built in), loaded where there is such a device, and quick SHA-256 where the processor has it.
+VERITY_PROGRAMS = ("usr/sbin/dmsetup", "usr/sbin/findfs")
+VERITY_MODULES = (*INITRD_MODULES, "dm_verity")
+DISK_MODULES = (
+    *("virtio_scsi", "sd_mod", "ahci", "ata_piix", "xen-blkfront", "hv_storvsc", "vmw_pvscsi"),
+    "sha256_ssse3",
+)
 
 # Empty directories: mount points of PID 1's binds, of the data disk and of the kernel's file systems.
 DIRECTORIES = (

@@ -1,9 +1,10 @@
 #!/bin/busybox sh
-# shellcheck shell=dash
+# shellcheck shell=busybox
 # Stage 0: finds the root file system, mounts it read-only and hands over to PID 1, which does everything else.
-# Of the kernel command line it knows root=, rootwait= (seconds), panic= and hepto.debug=console (a shell on failure).
+# Of the kernel command line it knows root=, roothash= (dm-verity), rootwait= (seconds), panic= and hepto.debug=console (a
+# shell on failure). A root in the initramfs itself (/root.erofs) comes before any disk.
 # Every process costs boot time: once /proc is there the shell finds commands in itself, and disks are tried by mounting.
-root='' debug='' seconds=10 panic=0
+root='' roothash='' debug='' seconds=10 panic=0
 
 # What is wrong, what to do; then as a panic would: stop, or reboot after a while, or at once. The lines stay the last ones.
 fail() {
@@ -15,8 +16,20 @@ fail() {
     reboot -f
 }
 
+# It stays damaged: a machine that boots for ever tells nobody.
+damaged() {
+    panic=0
+    fail "the root file system on $disk is damaged: it is not what the UKI's roothash=$roothash names" \
+        "write the disk image of that build to the disk again; the kernel's message above names the first bad block"
+}
+
 # An EROFS that hepto made; anything else is let go of, untouched.
 mount_root() {
+    if [ -f /root.erofs ]; then
+        disk="the initramfs"
+        mount -t erofs -o ro /root.erofs /root 2>/dev/null || mount_loop
+        return
+    fi
     for disk in ${root:-/dev/vd? /dev/sd? /dev/nvme?n? /dev/xvd?}; do
         if [ -b "$disk" ] && mount -t erofs -o ro "$disk" /root 2>/dev/null; then
             [ -e /root/usr/lib/hepto/image.json ] && return
@@ -26,6 +39,39 @@ mount_root() {
     false
 }
 
+# EROFS mounts a file of a ramfs, but none of a tmpfs.
+mount_loop() {
+    echo "hepto: the initramfs is no ramfs (give rootfstype=ramfs): the root is read through a loop device"
+    insmod "/modules/loop.ko" && losetup /dev/loop0 /root.erofs && mount -t erofs -o ro /dev/loop0 /root
+}
+
+# The partitions of a verified root: their identifiers are the two halves of the root hash (Discoverable Partitions
+# Specification; systemd-repart makes them so). There is no udev: modprobe finds the drivers of the disks that are here.
+find_verified() {
+    # shellcheck disable=SC2046 # one alias a word
+    modprobe -aq sha256_ssse3 $(sort -u /sys/bus/*/devices/*/modalias 2>/dev/null) 2>/dev/null
+    disk=$(/usr/sbin/findfs "PARTUUID=$(identifier "${roothash:0:32}")" 2>/dev/null) &&
+        tree=$(/usr/sbin/findfs "PARTUUID=$(identifier "${roothash:32}")" 2>/dev/null)
+}
+
+identifier() {
+    echo "${1:0:8}-${1:8:4}-${1:12:4}-${1:16:4}-${1:20}"
+}
+
+# The kernel verifies each block when it is first read. PID 1 cannot say that it cannot be read, so it is tried here.
+mount_verified() {
+    # Offsets of struct verity_sb (cryptsetup, lib/verity/verity.c): the number of blocks, and the salt of 32 bytes.
+    blocks=$(hexdump -v -s 72 -n 4 -e '1/4 "%u"' "$tree")
+    salt=$(hexdump -v -s 88 -n 32 -e '32/1 "%02x"' "$tree")
+    # With another slot to go back to, the machine is to start again.
+    slots=$(grep -h '^PARTNAME=hepto_' "/sys/class/block/${disk##*/}/.."/*/uevent | grep -vc '_verity$')
+    options=''
+    [ "$slots" -gt 1 ] && options=' 1 restart_on_corruption'
+    table="verity 1 $disk $tree 4096 4096 $blocks 1 sha256 $roothash $salt$options"
+    /usr/sbin/dmsetup create root --readonly --noudevsync --table "0 $((blocks * 8)) $table" >/dev/null || damaged
+    { mount -t erofs -o ro /dev/dm-0 /root && chroot /root /usr/bin/python3 -I -S /usr/lib/hepto/pid1 check; } || damaged
+}
+
 if ! { /bin/busybox mount -t proc proc /proc && mount -t devtmpfs -o nosuid,mode=755 devtmpfs /dev; }; then
     fail "the kernel's file systems cannot be mounted" "boot the vmlinuz of the same build, which has proc and devtmpfs"
 fi
@@ -33,6 +79,7 @@ read -r line </proc/cmdline
 for word in $line; do
     case $word in
         root=*) root=${word#root=} ;;
+        roothash=*) roothash=${word#roothash=} ;;
         rootwait=*) seconds=${word#rootwait=} ;;
         panic=*) panic=${word#panic=} ;;
         hepto.debug=*) debug=${word#hepto.debug=} ;;
@@ -43,18 +90,34 @@ while read -r module; do
     insmod "/modules/$module" ||
         fail "the kernel refused its module $module" "boot vmlinuz and initrd.cpio of the same build, without Secure Boot"
 done </modules/order
+wanted="root file system of hepto on ${root:-any disk}" find=mount_root
+if [ -n "$roothash" ]; then
+    case $roothash in *[!0-9a-f]*) fail "roothash=$roothash is no SHA-256" "boot the UKI as it was built" ;; esac
+    [ -x /usr/sbin/dmsetup ] || fail "roothash= is given, and this initrd cannot verify" "boot the UKI of the build"
+    mount -t sysfs sysfs /sys
+    wanted="partition of this build (roothash=$roothash) on any disk" find=find_verified
+fi
 tries=0
-until mount_root; do
+until $find; do
     tries=$((tries + 1))
     if [ $tries -gt $((seconds * 10)) ]; then
         disks=$(awk 'NR > 2 { printf " %s", $4 }' /proc/partitions)
-        fail "no root file system of hepto on ${root:-any disk} after $seconds s; disks:${disks:- none}" \
-            "attach root.erofs of this build as a disk (or name it with root=)"
+        fail "no $wanted after $seconds s; disks:${disks:- none}" \
+            "attach root.erofs of this build as a disk (or name it with root=); a UKI needs its own build's disk image"
     fi
     usleep 100000
 done
-if [ -d /run/credentials ]; then
-    mount -t tmpfs -o mode=755,nosuid,nodev run /root/run && cp -a /run/credentials /root/run/
+if [ -n "$roothash" ]; then
+    mount_verified
+    umount /sys
+fi
+if [ -d /run/credentials ] || [ -d /.extra ]; then
+    mount -t tmpfs -o mode=755,nosuid,nodev run /root/run
+    [ -d /run/credentials ] && cp -a /run/credentials /root/run/
+    # What systemd-stub has found beside the UKI and in loader/credentials of its ESP (systemd-stub(7)).
+    for file in /.extra/global_credentials/*.cred /.extra/credentials/*.cred; do
+        [ -e "$file" ] && mkdir -p /root/run/credentials/esp && cp -p "$file" /root/run/credentials/esp/
+    done
 fi
 # PID 1 needs /dev/console from its first breath; it mounts the rest itself.
 if ! { mount --move /dev /root/dev && umount /proc; }; then

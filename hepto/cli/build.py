@@ -12,11 +12,16 @@ import click
 
 from hepto.cli.output import print_json, print_table
 from hepto.cli.progress import Progress
+from hepto.config import resolve
 from hepto.edge.cache import cache_directory
 from hepto.errors import ExitCode, UserError
+from hepto.given import SourceKind
+from hepto.options import BY_NAME, PREFIX, normalise
+from hepto.sources import parse_cmdline, quote
 
 if TYPE_CHECKING:
     from image.account import Row
+    from image.build import Request
 
 DEFAULT_OUTPUT = Path("build/image")
 
@@ -25,6 +30,8 @@ EXAMPLES = """
 Examples:
   hepto build                      into build/image; ten seconds when only Python code changed
   hepto build --output /srv/image  somewhere else
+  hepto build --format disk        a disk image that boots by UEFI, its root verified
+  hepto build --set hepto.cluster=demo  for machines of that cluster only
   hepto build --stack DIR          with ready Kubernetes binaries, instead of compiling them (8 minutes)
   hepto build --archive FOLDER     keep the packages that it takes; later, without network, the same again:
   hepto build --locked FOLDER
@@ -52,11 +59,20 @@ def _ended_tidily() -> Iterator[None]:
 @click.command("build", epilog=EXAMPLES)
 @click.option(
     "--format",
-    "kind",
-    type=click.Choice(["netboot"]),
+    "formats",
     default="netboot",
     show_default=True,
-    help="What to make: netboot is a kernel, an initrd and a root file system.",
+    metavar="LIST",
+    callback=lambda _ctx, _parameter, value: _formats(value),
+    help="What to make, separated by commas: netboot (kernel, initrd and root file system, which are always made), "
+    "disk (a disk image), uki (all in one file for UEFI).",
+)
+@click.option(
+    "--disk-type",
+    type=click.Choice(["raw", "qcow2"]),
+    default="raw",
+    show_default=True,
+    help="Of the disk image.",
 )
 @click.option(
     "--output",
@@ -82,6 +98,14 @@ def _ended_tidily() -> Iterator[None]:
     metavar="FOLDER",
     help="Take everything from such a folder, checked by hash, without network: the same image, bit for bit.",
 )
+@click.option(
+    "--set",
+    "options",
+    multiple=True,
+    metavar="hepto.NAME=VALUE",
+    callback=lambda _ctx, _parameter, value: baked(value),
+    help="An option of the node that is baked into the image; every other place outranks it. Repeatable. No secret.",
+)
 @click.option("--report", is_flag=True, help="Print what is in each byte of the built image; build nothing.")
 @click.option(
     "--svg", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw the --report as a treemap."
@@ -89,11 +113,13 @@ def _ended_tidily() -> Iterator[None]:
 @click.option("--licences", is_flag=True, help="Print the licences of what is in the built image; build nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result for machines.")
 def command(
-    kind: str,
+    formats: tuple[str, ...],
+    disk_type: str,
     output: Path,
     stack: Path | None,
     archive: Path | None,
     locked: Path | None,
+    options: tuple[str, ...],
     report: bool,
     svg: Path | None,
     licences: bool,
@@ -103,7 +129,6 @@ def command(
 
     What is slow is kept in the cache ($HEPTO_CACHE, else ~/.cache/hepto) as long as its inputs are the same.
     """
-    del kind  # there is one so far
     if svg and not report:
         raise UserError("--svg draws the report", "give --report --svg FILE", ExitCode.USAGE)
     if report:
@@ -116,16 +141,59 @@ def command(
         other = "--stack" if stack else "--archive"
         what = f"--locked takes everything from a folder, so {other} has no meaning beside it"
         raise UserError(what, "leave one of them out", ExitCode.USAGE)
-    folders = (path.absolute() if path else None for path in (stack, locked, archive))
+    from image.build import Request
+    from image.formats import Wish
+
+    wanted = Request(
+        output.absolute(),
+        cache_directory(),
+        stack=stack and stack.absolute(),
+        locked=locked and locked.absolute(),
+        archive=archive and archive.absolute(),
+        wish=Wish(formats, disk_type),
+        words=options,
+    )
     with _ended_tidily():
-        _build(output.absolute(), *folders, as_json=as_json)
+        _build(wanted, as_json)
 
 
-def _build(output: Path, stack: Path | None, locked: Path | None, archive: Path | None, *, as_json: bool) -> None:
-    from image.build import Request, build
+def _formats(text: str) -> tuple[str, ...]:
+    """A comma list of formats, each once."""
+    from image.formats import FORMATS
+
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in FORMATS:
+            raise UserError(f"--format {text}: {name!r} is no format", f"one of {', '.join(FORMATS)}", ExitCode.USAGE)
+    return names
+
+
+def baked(given: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of a kernel command line that say the same. Raises UserError with all mistakes."""
+    words = []
+    for text in given:
+        key, _, value = text.partition("=")
+        option = BY_NAME.get(normalise(key.removeprefix(PREFIX)))
+        if not key.startswith(PREFIX):
+            what = f"--set {key} is no option of hepto"
+            raise UserError(what, f"options begin with {PREFIX}; “hepto options” lists them", ExitCode.USAGE)
+        if option is not None and option.secret:
+            raise UserError(
+                f"--set {key} would put a secret into an image, where everybody finds it who gets the image",
+                "give it to each machine as a credential (docs/boot.md)",
+                ExitCode.USAGE,
+            )
+        words.append(quote(key, value) if "=" in text else key)
+    line = " ".join(words).encode()
+    resolve(parse_cmdline(line, "--set", SourceKind.IMAGE), key_elsewhere=True).require()
+    return tuple(words)
+
+
+def _build(request: "Request", as_json: bool) -> None:
+    from image.build import build
 
     progress = Progress()
-    directory = build(Request(output, cache_directory(), stack, locked, archive), progress)
+    directory = build(request, progress)
     sizes = {path.name: path.stat().st_size for path in sorted(directory.iterdir())}
     if as_json:
         steps = {step.name: round(step.seconds, 2) for step in progress.steps}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from hepto.cli.build import command
+from hepto.cli.build import baked, command
 from hepto.errors import ExitCode, UserError
 
 
@@ -120,8 +120,42 @@ def test_a_build_leaves_the_handlers_of_signals_as_they_were(tmp_path: Path) -> 
     assert before == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
 
 
-def test_only_what_can_be_built_is_offered() -> None:
-    result = CliRunner().invoke(command, ["--format", "iso"])
+@pytest.mark.parametrize("formats", ["iso", "disk,iso", ""])
+def test_only_what_can_be_built_is_offered(formats: str) -> None:
+    with pytest.raises(UserError, match="is no format") as caught:
+        CliRunner().invoke(command, ["--format", formats], catch_exceptions=False)
 
-    assert result.exit_code == ExitCode.USAGE
-    assert "netboot" in result.output
+    assert caught.value.code is ExitCode.USAGE
+    assert "netboot, disk, uki" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ("hepto.cluster=demo", "hepto.cluster=demo"),
+        ("hepto.search=a.example, b.example", 'hepto.search="a.example, b.example"'),
+        ("hepto.insecure", "hepto.insecure"),
+        ("hepto.data-disk=memory", "hepto.data-disk=memory"),
+    ],
+)
+def test_options_are_baked_in_as_words_of_a_command_line(given: str, word: str) -> None:
+    assert baked((given,)) == (word,)
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (("hepto.clustr=x",), "hepto.clustr from the image (hepto build --set) is not an option"),
+        (("hepto.port=x", "hepto.role=y"), "hepto.role=y"),
+        (("hepto.cluster=a", "hepto.key=" + "00" * 32), "--set hepto.key would put a secret into an image"),
+        (("console=ttyS0",), "--set console is no option of hepto"),
+        (("hepto.cluster=a", "hepto.cluster=b"), "contradicts"),
+    ],
+)
+def test_what_no_node_would_take_is_not_baked_in(given: tuple[str, ...], text: str) -> None:
+    with pytest.raises(UserError) as caught:
+        baked(given)
+
+    assert text in caught.value.what
+    assert "00" * 32 not in caught.value.what + caught.value.hint
+    assert caught.value.code is ExitCode.USAGE

@@ -38,15 +38,15 @@ class Tools:
 
     def __init__(self) -> None:
         cache = cache_directory()
-        self._tree = Builder(cache, ensure_mkosi(cache)).tools()
+        self.tree = Builder(cache, ensure_mkosi(cache)).tools()
 
     def run(self, program: str, *words: str | Path, input: bytes | None = None) -> bytes:  # noqa: A002 (subprocess' own name)
-        libraries = self._tree / LIBRARIES
+        libraries = self.tree / LIBRARIES
         linker: list[str | Path] = [
             libraries / "ld-linux-x86-64.so.2",
             "--library-path",
             libraries,
-            self._tree / "usr/bin" / program,
+            self.tree / "usr/bin" / program,
         ]
         return subprocess.run([*linker, *words], input=input, capture_output=True, check=True).stdout
 

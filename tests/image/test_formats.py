@@ -1,0 +1,20 @@
+"""Which formats there are, and that none is made that was not asked for."""
+
+from pathlib import Path
+
+from hepto.lab import spec as lab
+from image import formats
+
+
+def test_the_lab_starts_machines_from_the_formats_that_are_built() -> None:
+    assert lab.FORMATS == formats.FORMATS
+    assert lab.UKI_FILE == formats.UKI_FILE
+    assert f"disk.{formats.DISK_TYPES[0]}" == lab.DISK_FILE
+
+
+def test_for_netboot_alone_nothing_more_is_made(tmp_path: Path) -> None:
+    nowhere = tmp_path / "absent"
+    source = formats.Source(tmp_path, nowhere, nowhere, nowhere, "6.12", "1", 1)
+
+    assert formats.make(formats.Wish(), source) == {}
+    assert list(tmp_path.iterdir()) == []
