@@ -111,11 +111,13 @@ if [ -n "$roothash" ]; then
     mount_verified
     umount /sys
 fi
-if [ -d /run/credentials ] || [ -d /.extra ]; then
+# What systemd-stub has found beside the UKI and in loader/credentials of its ESP (systemd-stub(7)).
+set -- /.extra/global_credentials/*.cred /.extra/credentials/*.cred
+[ -e "$1" ] || shift
+if [ -d /run/credentials ] || [ -e "$1" ]; then
     mount -t tmpfs -o mode=755,nosuid,nodev run /root/run
     [ -d /run/credentials ] && cp -a /run/credentials /root/run/
-    # What systemd-stub has found beside the UKI and in loader/credentials of its ESP (systemd-stub(7)).
-    for file in /.extra/global_credentials/*.cred /.extra/credentials/*.cred; do
+    for file in "$@"; do
         [ -e "$file" ] && mkdir -p /root/run/credentials/esp && cp -p "$file" /root/run/credentials/esp/
     done
 fi

@@ -89,8 +89,14 @@ def _pid1(memory: int, tries: int) -> None:
     from init.settings import Settings
     from init.shutdown import Action
 
+    ends = {
+        Action.POWEROFF: linux.REBOOT_POWER_OFF,
+        Action.REBOOT: linux.REBOOT_RESTART,
+        Action.HALT: linux.REBOOT_HALT,
+    }
+
     def end(action: Action) -> None:
-        linux.reboot(linux.REBOOT_POWER_OFF if action is Action.POWEROFF else linux.REBOOT_RESTART)
+        linux.reboot(ends[action])
 
     def bind(directory: str) -> None:
         from init import binds  # here and below: only the child that does it pays for the import

@@ -18,6 +18,12 @@ from init.settings import Settings
 from init.shutdown import Action, Do, Effect, Facts, Hold, Kind, Say, Shutdown
 from init.supervisor import Supervisor
 
+SIGNALS: dict[int, Action] = {
+    signal.SIGTERM: Action.POWEROFF,
+    signal.SIGPWR: Action.POWEROFF,
+    signal.SIGINT: Action.REBOOT,
+    signal.SIGUSR1: Action.HALT,  # from ourselves (damage.py)
+}
 LOOK = 0.05
 """Seconds between two looks at what a shutdown waits for: the death of pods and shims is not told to anybody."""
 CHILD_SECONDS = 60.0

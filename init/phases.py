@@ -20,6 +20,7 @@ BOOT: tuple[Phase, ...] = (
     Phase("services", "services", again=True),
     Phase("sysctls", "sysctls"),
     Phase("hotplug", "hotplug", background=True),
+    Phase("damage", "damage", background=True),
     Phase("modules", "modules"),
     Phase("preload", "preload", background=True),
     Phase("volumes", "volumes"),
@@ -104,6 +105,13 @@ def hotplug(world: World) -> Task:
             world.state[LOADING] = False
 
 
+def watch_root(world: World) -> Task:
+    """The verified root, for ever."""
+    from init import damage
+
+    yield from damage.task(world)
+
+
 def load_modules(world: World) -> Task:
     """Modules of the devices that are there. A module that fails is the kernel's message, not the boot's failure."""
     yield Wait(0.0)  # the loop starts logger and agent now; looking for devices takes a while
@@ -171,6 +179,7 @@ TASKS: dict[str, TaskFunction] = {
     "services": services,
     "sysctls": set_sysctls,
     "hotplug": hotplug,
+    "damage": watch_root,
     "modules": load_modules,
     "volumes": find_volumes,
     "credentials": take_credentials,

@@ -19,7 +19,7 @@ from init.console import Console
 from init.contract import bootid, durable, paths, status
 from init.contract.service import Service
 from init.control import Change, Control
-from init.ending import Ending, kill_all
+from init.ending import SIGNALS, Ending, kill_all
 from init.handover import DISTRUST, Handover, phases_before
 from init.inbox import Inbox
 from init.jobs import Jobs
@@ -39,11 +39,6 @@ LINES_BEFORE_LOG = 1000
 LINES_OF_DEFECTS = 100
 DOUBT_LOOK = 0.02
 """Seconds until the next look, while it is not sure what runs."""
-SIGNALS: dict[int, Action] = {
-    signal.SIGTERM: Action.POWEROFF,
-    signal.SIGPWR: Action.POWEROFF,
-    signal.SIGINT: Action.REBOOT,
-}
 
 
 class Init:
@@ -290,6 +285,8 @@ class Init:
             self._ending.change(action)
             return
         self._ending = Ending(action, self._settings, self._groups, self.supervisor, self._jobs, self.say)
+        if action is Action.HALT:
+            self._watchdog.disarm()
         self._watchdog.arm(WATCHDOG_SECONDS)
 
     def _end_at_once(self, number: int) -> None:

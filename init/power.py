@@ -92,7 +92,7 @@ class Watchdog:
 
     def open(self) -> None:
         """Open the device if it is there now."""
-        if self.descriptor < 0 and os.path.exists(self._path):
+        if self.descriptor < 0 and not self._last and os.path.exists(self._path):
             try:
                 self.descriptor = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
             except OSError:
@@ -111,6 +111,13 @@ class Watchdog:
             self._set(seconds)
             os.write(self.descriptor, b"\n")
             self._last = True
+
+    def disarm(self) -> None:
+        """Let it sleep for good, unless its driver was built to refuse that (the magic letter of watchdog-api.rst)."""
+        if self.descriptor >= 0:
+            os.write(self.descriptor, b"V")
+            os.close(self.descriptor)
+            self.descriptor, self._last = -1, True
 
     def deadline(self) -> float | None:
         """When it is to be fed."""

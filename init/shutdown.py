@@ -21,6 +21,8 @@ class Action(Enum):
 
     POWEROFF = "poweroff"
     REBOOT = "reboot"
+    HALT = "halt"
+    """Stay as it is, with the console's last lines; nobody orders that but PID 1 itself."""
 
 
 class Kind(Enum):

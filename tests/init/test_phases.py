@@ -41,6 +41,7 @@ def test_the_order_of_a_boot() -> None:
         Phase("services", "services", again=True),
         Phase("sysctls", "sysctls"),
         Phase("hotplug", "hotplug", background=True),
+        Phase("damage", "damage", background=True),
         Phase("modules", "modules"),
         Phase("preload", "preload", background=True),
         Phase("volumes", "volumes"),

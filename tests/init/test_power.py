@@ -99,3 +99,18 @@ def test_the_watchdog_is_fed_in_time_and_never_again_after_it_was_armed(tmp_path
     assert path.read_bytes() == b"\n\n\n"
     assert watchdog.deadline() is None
     os.close(watchdog.descriptor)
+
+
+def test_a_watchdog_that_is_disarmed_stays_so(tmp_path: Path) -> None:
+    path = tmp_path / "watchdog"
+    path.touch()
+    watchdog = Watchdog(str(path))
+    watchdog.open()
+
+    watchdog.disarm()
+    watchdog.open()
+    watchdog.feed(0.0)
+    watchdog.arm(120)
+
+    assert path.read_bytes() == b"V"
+    assert (watchdog.descriptor, watchdog.deadline()) == (-1, None)
