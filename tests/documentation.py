@@ -7,6 +7,8 @@ import re
 from enum import Enum
 from pathlib import Path
 
+from tests.tiers import FORMATS
+
 ROOT = Path(__file__).parent.parent
 PROGRAMS = ("hepto ", "build/venv/bin/hepto ", "make ")
 
@@ -41,8 +43,12 @@ def where(command: str) -> Where | None:
     match words:
         case ["make", "run", *_] | ["make", "test" | "check" | "image" | "bench"]:
             return Where.MAKE
+        case ["hepto", "build", "--format", formats] if formats == FORMATS:
+            return Where.MAKE
         case ["make", target] if target.startswith(("test-", "bench-")):
             return Where.MAKE
+        case ["hepto", "info", "--machine"]:
+            return Where.NODE
         case ["hepto", "info" | "key" | "options" | "cmdline" | "completion" | "sim", *_]:
             return Where.UNIT
         case ["hepto", "build", *_] if {"--report", "--licences"} & set(words):
