@@ -11,6 +11,7 @@ HEADING = 20.0
 """Height of a part's name."""
 LETTER = 0.58
 """Width of a letter, in heights: DejaVu Sans' average, rounded up."""
+BOLD = 0.68
 LETTERS = (11, 9, 8)
 SHORTEST = 5
 """Letters of a shortened name, its ellipsis counted."""
@@ -59,8 +60,8 @@ def _part(part: str, rows: Sequence[Row], total: int, place: Rectangle) -> Itera
     yield f"<title>{_escaped(words)}</title>"
     yield _field(place, colour)
     inner = place.inset(2.0, top=HEADING - 4)
-    choices = (words, f"{part}: {megabytes(size)}", _shortened(part, place.width, 12))
-    label = next((choice for choice in choices if _fits(choice, place, 12)), "")
+    choices = (words, f"{part}: {megabytes(size)}", _shortened(part, place.width, 12, BOLD))
+    label = next((choice for choice in choices if _fits(choice, place, 12, BOLD)), "")
     if label and place.height >= HEADING * 1.5:
         yield _label(place.x + 6, place.y + 15, label, colour, weight="bold")
     if inner.area > 0:
@@ -96,9 +97,9 @@ def _words(line: str, lines: tuple[str, str], place: Rectangle, colour: str) -> 
         yield _label(place.x + 4, place.y + smallest + 3, label, colour, size=smallest)
 
 
-def _shortened(words: str, width: float, letter: int) -> str:
+def _shortened(words: str, width: float, letter: int, ratio: float = LETTER) -> str:
     """As much of the words as fits; "" if that is too little to tell anything."""
-    room = int((width - 8) / (letter * LETTER))
+    room = int((width - 8) / (letter * ratio))
     return words if len(words) <= room else f"{words[: room - 1]}…" if room >= SHORTEST else ""
 
 
@@ -112,8 +113,8 @@ def _label(x: float, y: float, words: str, colour: str, *, size: int = 12, weigh
     return text(round(x, 2), round(y, 2), words, fill=PAPER if colour in DARK else INK, size=size, weight=weight)
 
 
-def _fits(words: str, place: Rectangle, size: int) -> bool:
-    return len(words) * size * LETTER + 8 <= place.width and size + 6 <= place.height
+def _fits(words: str, place: Rectangle, size: int, ratio: float = LETTER) -> bool:
+    return len(words) * size * ratio + 8 <= place.width and size + 6 <= place.height
 
 
 def _escaped(words: str) -> str:
