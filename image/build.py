@@ -83,7 +83,9 @@ def _build(request: Request, steps: Steps) -> Path:
         with steps.step("Archive of packages"):
             trees, cached = (tools, packages / TREE), builder.package_cache / "cache/apt/archives"
             sources = builder.origin.sources
-            locked.keep(request.archive, locked.Taken(trees, cached, builder.mkosi, sources, ready, licences, built))
+            digests = {each["file"]: each["sha256"] for each in details["packages"] if each["sha256"]}
+            kept = locked.Taken(trees, cached, builder.mkosi, sources, ready, licences, built, digests)
+            locked.keep(request.archive, kept)
     return request.output
 
 

@@ -132,6 +132,7 @@ class Taken:
     stack: Path
     licences: Mapping[str, str]
     built: int
+    digests: Mapping[str, str]  # of packages' files, by Debian's signed lists
 
 
 def keep(target: Path, taken: Taken) -> Path:
@@ -146,7 +147,13 @@ def keep(target: Path, taken: Taken) -> Path:
                     f"the cache has no {source.name} any more",
                     f"remove {taken.trees[-1].parent} and build again, so that the packages are fetched anew",
                 )
-            shutil.copyfile(source, temporary / "pool" / file_name(fields))
+            target_file = temporary / "pool" / file_name(fields)
+            shutil.copyfile(source, target_file)
+            if digest_of(target_file) != taken.digests.get(target_file.name, digest_of(target_file)):
+                raise UserError(
+                    f"{source} is not the file that Debian's lists name: its SHA-256 is another",
+                    "remove it and build again, so that it is fetched anew",
+                )
         if taken.mkosi.environment:  # else it is the machine's own
             _fetch_mkosi(temporary, taken.sources)
         index = index_of(_described(temporary, path) for path in (temporary / "pool").iterdir())

@@ -7,6 +7,7 @@ what fails is told in two lines.
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from hepto.edge.apt import Origin, explain, machine_origin
 from hepto.edge.cache import ensure, existing, key_of, locked
 from hepto.edge.command import CommandFailedError, run
 from hepto.edge.debian import SUITE, Mkosi
-from hepto.errors import UserError
+from hepto.errors import ExitCode, UserError
 from image.manifest import archive_digests, installed_packages
 
 REPOSITORY = Path(__file__).parents[1]
@@ -41,6 +42,10 @@ class Builder:
         self, cache: Path, mkosi: Mkosi, watch: Callable[[str], None] | None = None, origin: Origin | None = None
     ) -> None:
         """`watch` is told what mkosi is at; packages come from `origin`, else from the machine's mirrors."""
+        if re.search(r"\s", str(cache)):
+            # It hands apt's hooks file names in a shell's words, unquoted.
+            what = f"mkosi cannot work in a directory with white space in its name: {cache}"
+            raise UserError(what, "name another with HEPTO_CACHE", ExitCode.USAGE)
         self.cache = cache
         self.mkosi = mkosi
         self._watch = watch or (lambda _line: None)

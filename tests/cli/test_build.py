@@ -159,3 +159,31 @@ def test_what_no_node_would_take_is_not_baked_in(given: tuple[str, ...], text: s
     assert text in caught.value.what
     assert "00" * 32 not in caught.value.what + caught.value.hint
     assert caught.value.code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize("other", ["--stack", "--archive"])
+def test_a_locked_build_takes_nothing_from_elsewhere(other: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"{other} has no meaning") as caught:
+        CliRunner().invoke(command, ["--locked", "x", other, "y", "--output", str(tmp_path)], catch_exceptions=False)
+
+    assert caught.value.code is ExitCode.USAGE
+
+
+def test_a_folder_without_a_lock_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"has no lock\.json"):
+        CliRunner().invoke(
+            command, ["--locked", str(tmp_path), "--output", str(tmp_path / "image")], catch_exceptions=False
+        )
+
+    assert not (tmp_path / "image").exists()
+
+
+def test_an_archive_that_would_replace_something_else_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+
+    with pytest.raises(UserError, match="hepto did not write"):
+        CliRunner().invoke(
+            command, ["--archive", str(tmp_path), "--output", str(tmp_path / "image")], catch_exceptions=False
+        )
+
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]

@@ -1,6 +1,7 @@
 import hashlib
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def taken(tmp_path: Path) -> Taken:
     for name in BINARIES:
         (tmp_path / "stack" / name).write_text(name)
     mkosi = Mkosi(("mkosi",), {}, "25.3")
-    return Taken((tree,), tmp_path / "cached", mkosi, "", tmp_path / "stack", {"m@v1": "MIT"}, 1_760_000_000)
+    return Taken((tree,), tmp_path / "cached", mkosi, "", tmp_path / "stack", {"m@v1": "MIT"}, 1_760_000_000, {})
 
 
 def test_what_is_kept_can_be_opened_and_holds_what_was_taken(tmp_path: Path, taken: Taken) -> None:
@@ -94,6 +95,15 @@ def test_a_package_that_left_the_cache_is_named(tmp_path: Path, taken: Taken) ->
 
     with pytest.raises(UserError, match=r"the cache has no one_1%3a2\.0\+b1_all\.deb"):
         keep(tmp_path / "archive", taken)
+
+    assert not (tmp_path / "archive").exists()
+
+
+def test_a_package_that_has_changed_in_the_cache_is_named(tmp_path: Path, taken: Taken) -> None:
+    wrong = replace(taken, digests={"one_2.0+b1_all.deb": "00" * 32})
+
+    with pytest.raises(UserError, match=r"one_1%3a2\.0\+b1_all\.deb is not the file that Debian's lists name"):
+        keep(tmp_path / "archive", wrong)
 
     assert not (tmp_path / "archive").exists()
 
