@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from image import disk, stage0, uki
+from image import disk, spec, stage0, tree, uki
 from image.toolbox import WORK, Toolbox
 
 NETBOOT, DISK, UKI = "netboot", "disk", "uki"
@@ -57,6 +57,17 @@ def make(wish: Wish, source: Source) -> dict[str, Any]:
         found["disk"] = _disk(tools, source, wish.disk_type)
     shutil.rmtree(scratch)
     return found
+
+
+def contents(wish: Wish, packages: Path) -> set[str]:
+    """The Debian packages that have files in these formats, beside those of the root; `packages` is their tree."""
+    paths: set[str] = set()
+    if {DISK, UKI} & set(wish.formats):
+        paths.add(uki.STUB)
+    if DISK in wish.formats:
+        paths.update((uki.LOADER, *spec.VERITY_PROGRAMS, *tree.libraries(packages, spec.VERITY_PROGRAMS)))
+    owners = tree.owners_of(packages) if paths else {}
+    return {owners[path] for path in paths if path in owners}
 
 
 def _ukify(tools: Toolbox, source: Source, archive: str, words: tuple[str, ...], output: str) -> None:

@@ -1,4 +1,4 @@
-"""Writes what a build gives: vmlinuz, initrd.cpio, root.erofs, other formats, bill of materials, manifest, checksums.
+"""Writes what a build gives: kernel, stage 0 and root, other formats, sbom.spdx.json, manifest.json, SHA256SUMS.
 
 Promises: the target directory changes by one rename when everything is written and synced, and a directory that holds
 something else is never touched.
@@ -146,7 +146,7 @@ def write(target: Path, parts: Parts, wish: formats.Wish, steps: Steps) -> Path:
         made = make_formats(temporary, parts, wish, steps)
         with steps.step("Checksums"):
             digests = {path.name: digest_of(path) for path in sorted(temporary.iterdir())}
-            contents = set(parts.owners.values())
+            contents = set(parts.owners.values()) | formats.contents(wish, parts.packages)
             bill = inventory.bill(parts.details, (parts.packages, parts.root), contents, parts.licences, digests)
             (temporary / sbom.FILE).write_text(bill)
             digests[sbom.FILE] = digest_of(temporary / sbom.FILE)
@@ -184,7 +184,7 @@ def make_formats(directory: Path, parts: Parts, wish: formats.Wish, steps: Steps
 
 
 def measure(directory: Path, parts: Parts) -> list[Row]:
-    """What takes how much space in the finished files."""
+    """What takes how much space in kernel, stage 0 and root."""
     details, kernel = parts.details, f"linux-image-{parts.details['kernel']}"
     versions = {package["name"]: package["version"] for package in details["packages"]}
     versions |= {"hepto": details["version"], "stack": details["stack"]["kubernetes"]}
