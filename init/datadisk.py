@@ -85,8 +85,8 @@ def task(world: World, loading: Callable[[], bool]) -> Task:
 def _grow(world: World) -> Steps[None]:
     """The image's own partition takes what its disk has behind it: at the first boot, and when the disk was enlarged.
 
-    sfdisk moves the second partition table to the disk's end and writes both; the kernel, which does not read them
-    again while partitions are in use, is told by partx. A cut between the two is mended by the next boot.
+    sfdisk moves the second partition table to the disk's end and writes both, partx says what is in them now, and the
+    kernel is told. A cut between these is mended by the next boot, which reads the table anew.
     """
     partition = rootdisk.named(paths.DATA_LABEL, world.root)
     if partition is None or partition.room < WORTHWHILE:
@@ -95,22 +95,27 @@ def _grow(world: World) -> Steps[None]:
         return  # somebody has put another one behind it
     number, disk = str(partition.number), world.path(partition.disk)
 
-    def child() -> None:
+    def write() -> None:
         reader, writer = os.pipe()
         os.write(writer, b",+\n")  # as it begins, and all that there is
         os.close(writer)
         os.dup2(reader, 0)
         os.execv(SFDISK, (SFDISK, "--no-reread", "--no-tell-kernel", "-N", number, disk))
 
-    for run in (
-        Run(call=child, timeout=PROBE_TIME, capture=True),
-        Run(argv=(PARTX, "--update", "--nr", number, disk), timeout=PROBE_TIME, capture=True),
-    ):
-        result = yield from _run(run)
-        if result.code != 0:
-            world.log(f"{partition.device} cannot grow to the end of its disk: {_last(result.output)}")
-            return
-    world.log(f"{partition.device} grows by {human(partition.room)} to the end of its disk")
+    def tell() -> None:
+        rootdisk.resize(partition, size, world.root)
+
+    show = (PARTX, "--show", "--noheadings", "--bytes", "--output", "SIZE", "--nr", number, disk)
+    result = yield from _run(Run(call=write, timeout=PROBE_TIME, capture=True))
+    if result.code == 0:
+        result = yield from _run(Run(argv=show, timeout=PROBE_TIME, capture=True))
+    if result.code == 0:
+        size = int(result.output)
+        result = yield from _run(Run(call=tell, timeout=PROBE_TIME, capture=True))
+    if result.code != 0:
+        world.log(f"{partition.device} cannot grow to the end of its disk: {_last(result.output)}")
+        return
+    world.log(f"{partition.device} grows by {human(size - partition.size)} to the end of its disk")
 
 
 def _fill(world: World, disk: Disk) -> Steps[None]:

@@ -4,10 +4,16 @@ The root of a disk image is a device-mapper target (dm-verity) over two of its p
 `slaves`. A root that is a whole disk, or lies in the initramfs, has no partitions beside it.
 """
 
+import array
+import fcntl
 import os
+import struct
 from typing import NamedTuple
 
 SECTOR = 512
+BLKPG, BLKPG_RESIZE_PARTITION = 0x1269, 3  # linux/blkpg.h
+_PARTITION = struct.Struct("qqi64s64s4x")  # struct blkpg_partition: start and length in bytes, number, two names
+_ARGUMENT = struct.Struct("iiiP")  # struct blkpg_ioctl_arg: what, flags, length and address of the former
 BLOCK = "/sys/dev/block"
 ESP_LABEL = "hepto-esp"
 """Of the partition, not of the file system (image/spec.py has the same)."""
@@ -55,6 +61,21 @@ def partitions(root: str = "") -> tuple[Partition, ...]:
 def named(name: str, root: str = "") -> Partition | None:
     """The last one of that name."""
     return next((partition for partition in reversed(partitions(root)) if partition.name == name), None)
+
+
+def resize(partition: Partition, size: int, root: str = "") -> None:
+    """Tell the kernel the size (bytes) that the table on the disk gives this one. Raises OSError.
+
+    It reads no table again while partitions of the disk are in use, and one that is removed and added as partx does it
+    has lost its name.
+    """
+    data = array.array("b", _PARTITION.pack(partition.start, size, partition.number, b"", b""))
+    address, length = data.buffer_info()
+    descriptor = os.open(root + partition.disk, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(descriptor, BLKPG, _ARGUMENT.pack(BLKPG_RESIZE_PARTITION, 0, length, address))
+    finally:
+        os.close(descriptor)
 
 
 def name_of(directory: str) -> str:

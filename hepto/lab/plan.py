@@ -13,6 +13,8 @@ FILES = ("vmlinuz", "initrd.cpio", "root.erofs")
 SECRETS = ("hepto.key", "hepto.identity")
 NAMES = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 """Of the nodes of a lab. The first makes the cluster, the others join it."""
+OF_A_UKI = 128
+"""Characters that a UKI's own command line has more than that of a machine whose kernel QEMU loads."""
 LEAST_MEMORY = 512
 MEMORY = 2048
 """MiB of a node that is master, too."""
@@ -84,7 +86,7 @@ def lab(wish: Wish, emulator: Emulator, key: str | None) -> Lab:
     _check_names_in(wish.options, all_names)
     if wish.memory is not None and wish.memory < LEAST_MEMORY:
         raise UserError(f"a node cannot run in {wish.memory} MiB", "give at least --memory 1024", ExitCode.USAGE)
-    if wish.format != NETBOOT and not emulator.firmware:
+    if wish.format != NETBOOT and emulator.argv and not emulator.firmware:
         what, hint = "there is no UEFI firmware (OVMF) for QEMU", "install Debian's package ovmf"
         raise UserError(what, hint)
     credentials = (*((("hepto.key", key),) if key is not None else ()), *_admin(wish))
@@ -108,7 +110,7 @@ def _options(wish: Wish, whole: Lab, name: str) -> tuple[str, ...]:
         "hepto.debug": "lab",
     }
     options = merge(ours, tuple(words_for(name, wish.options)))
-    length = len(qemu.command_line(options))
+    length = len(qemu.command_line(options)) + (OF_A_UKI if wish.format != NETBOOT else 0)
     if length > qemu.COMMAND_LINE_LIMIT:
         raise UserError(
             f"the kernel command line has {length} characters; the kernel cuts it at {qemu.COMMAND_LINE_LIMIT}",

@@ -4,6 +4,7 @@ import hashlib
 import json
 import mmap
 import shutil
+import subprocess
 import uuid
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from hepto.errors import UserError
 from image import formats, spec, uki
 from image.toolbox import WORK, Toolbox
+from image.tree import inside
 from tests.image.conftest import Tools
 
 pytestmark = pytest.mark.image
@@ -128,6 +130,26 @@ def test_a_flipped_bit_is_found(
 
     with pytest.raises(UserError, match="veritysetup failed"):
         toolbox.run("veritysetup", "verify", f"{WORK}/tampered", f"{WORK}/hashes", manifest["disk"]["roothash"])
+
+
+def test_the_image_s_own_sfdisk_takes_the_data_to_the_end_of_a_larger_disk(
+    toolbox: Toolbox, image: Path, root: Path, work: Path, partitions: list[dict[str, Any]]
+) -> None:
+    """As PID 1 calls it (init/datadisk.py)."""
+    size = 3 * 1024 * MIB
+    whole = {"start": 0, "size": (image / "disk.raw").stat().st_size // 512}
+    grown = cut(image, whole, root / "grown.raw")
+    with grown.open("r+b") as file:
+        file.truncate(size)
+
+    words = ["/usr/sbin/sfdisk", "--no-reread", "--no-tell-kernel", "-N", "6", "/grown.raw"]
+    subprocess.run([*inside(root), *words], input=b",+\n", check=True, stdout=subprocess.DEVNULL)
+
+    grown.rename(work / "grown.raw")
+    after = json.loads(toolbox.run("sfdisk", "--json", "grown.raw"))["partitiontable"]["partitions"]
+    assert after[:5] == [{**part, "node": part["node"].replace("disk", "grown")} for part in partitions[:5]]
+    assert after[5]["start"] == partitions[5]["start"]
+    assert size - MIB < (after[5]["start"] + after[5]["size"]) * 512 < size
 
 
 def inspect(toolbox: Toolbox, name: str) -> dict[str, Any]:

@@ -65,8 +65,9 @@ class Machine:
             self.seen.append("probe")
             return Finished(0, blockdevices.probe(str(self.root)))
         if "_grow" in function.__qualname__:
-            self.seen.append("sfdisk")
-            return self.answers["sfdisk"]
+            name = {"write": "sfdisk", "tell": "resize"}[function.__name__]
+            self.seen.append(name)
+            return self.answers[name]
         if "_mark" in function.__qualname__:
             if self.answers["mark"].code == 0:
                 function()
@@ -284,13 +285,14 @@ class TestOfADiskImage:
 
     def test_the_partition_grows_and_is_then_formatted(self, tmp_path: Path) -> None:
         boot_disk(tmp_path, 200 * MIB, 100 * MIB)
-        machine = Machine(tmp_path, sfdisk=FINE, partx=FINE, mkfs_ext4=FINE, blkid=NOTHING)
+        size = Finished(0, b" 203423744\n")
+        machine = Machine(tmp_path, sfdisk=FINE, partx=size, resize=FINE, mkfs_ext4=FINE, blkid=NOTHING)
         machine.formatted = "dev/vda6"
 
         machine.run()
 
         assert machine.seen == [
-            *("sfdisk", "partx vda", "probe", "wait"),
+            *("sfdisk", "partx vda", "resize", "probe", "wait"),
             *("blkid vda", "marked", "mkfs.ext4 vda6", "clear", "mount ext4"),
         ]
         assert machine.log[0] == "/dev/vda6 grows by 94.0 MiB to the end of its disk"
@@ -308,6 +310,14 @@ class TestOfADiskImage:
         machine.formatted = "dev/vda4"
 
         assert "sfdisk" not in machine.run().seen
+
+    def test_a_kernel_that_is_not_told_is_said(self, tmp_path: Path) -> None:
+        boot_disk(tmp_path, 200 * MIB, 100 * MIB)
+        told = Finished(1, b"OSError: [Errno 16] Device or resource busy")
+        machine = Machine(tmp_path, sfdisk=FINE, partx=Finished(0, b"1"), resize=told, mkfs_ext4=FINE, blkid=NOTHING)
+        machine.formatted = "dev/vda6"
+
+        assert "cannot grow to the end of its disk: OSError: [Errno 16]" in machine.run().log[0]
 
     def test_a_table_that_cannot_be_written_is_said_and_what_is_there_is_used(self, tmp_path: Path) -> None:
         boot_disk(tmp_path, 300 * MIB, 100 * MIB)
