@@ -15,6 +15,7 @@ from init.contract.status import Reason
 from init.contract.status import Wait as StatusWait
 
 VARIABLE = "DM_VERITY_ERR_BLOCK_NR"
+DATA = "0"  # enum verity_block_type of drivers/md/dm-verity.h; 1 is that of the hashes
 HINT = "Write the disk image of this build to the disk again"
 LONG = 3600.0
 
@@ -25,7 +26,7 @@ def blocks(events: Iterable[Mapping[str, str]]) -> list[str]:
     for event in events:
         kind, comma, number = event.get(VARIABLE, "").partition(",")
         if comma:
-            found.append(f"block {number}" if kind == "1" else f"block {number} of the hashes")
+            found.append(f"block {number}" if kind == DATA else f"block {number} of the hashes")
     return found
 
 

@@ -15,8 +15,8 @@ from init.shutdown import Action
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("1,77", ["block 77"]),
-        ("2,3", ["block 3 of the hashes"]),
+        ("0,77", ["block 77"]),
+        ("1,3", ["block 3 of the hashes"]),
         ("", []),
         ("nonsense", []),
     ],
@@ -33,7 +33,7 @@ def test_it_is_said_and_the_machine_halts_once(monkeypatch: pytest.MonkeyPatch) 
     assert isinstance(next(task), Wait)
     assert isinstance(task.send(Woken(({"SUBSYSTEM": "net"},))), Wait)
     assert sent == []
-    step = task.send(Woken(({damage.VARIABLE: "1,77"}, {damage.VARIABLE: "1,78"})))
+    step = task.send(Woken(({damage.VARIABLE: "0,77"}, {damage.VARIABLE: "0,78"})))
     assert isinstance(step, Waiting)
     assert step.wait is not None
     assert step.wait.reason is Reason.IMAGE
