@@ -15,8 +15,9 @@ from hepto.edge.cache import ensure, existing, key_of, scratch
 from hepto.edge.debian import ensure_mkosi
 from image import binaries, locked, output, spec, tree
 from image.formats import Wish
+from image.installed import REPOSITORY
 from image.inventory import go_licences
-from image.mkosi import REPOSITORY, TREE, Builder
+from image.mkosi import TREE, Builder
 from image.output import Steps
 
 OWNERS = "owners.json"

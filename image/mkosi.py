@@ -17,9 +17,9 @@ from hepto.edge.cache import ensure, existing, key_of, locked
 from hepto.edge.command import CommandFailedError, run
 from hepto.edge.debian import SUITE, Mkosi
 from hepto.errors import ExitCode, UserError
+from image.installed import REPOSITORY, configuration
 from image.manifest import archive_digests, installed_packages
 
-REPOSITORY = Path(__file__).parents[1]
 TOOLS = REPOSITORY / "image/tools"
 PACKAGES = REPOSITORY / "image/packages"
 TREE = "tree"  # Output= of both configurations
@@ -61,7 +61,7 @@ class Builder:
     def tree_key(self) -> str:
         """The key of the tree of packages."""
         controls = [path.read_bytes() for path in sorted(PACKAGES.rglob("control"))]
-        own = (REPOSITORY / "mkosi.conf").read_bytes()
+        own = (configuration() / "mkosi.conf").read_bytes()
         return key_of("tree", self.mkosi.version, self.origin.identity, own, *controls)
 
     def has_tools(self) -> bool:
@@ -81,7 +81,7 @@ class Builder:
             packages.mkdir()
             for source in sorted(path for path in PACKAGES.iterdir() if path.is_dir()):
                 run(["dpkg-deb", "--root-owner-group", "--build", source, packages / f"{source.name}_1_all.deb"])
-            self._run(REPOSITORY, target, ("--package-directory", str(packages), "--tools-tree", str(tools)))
+            self._run(configuration(), target, ("--package-directory", str(packages), "--tools-tree", str(tools)))
             shutil.rmtree(packages)
             lists = self.package_cache.glob("lib/apt/lists/*_Packages")
             if self.origin.folder is not None:

@@ -10,7 +10,6 @@ import mmap
 import os
 import shutil
 import subprocess
-import tomllib
 import uuid
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -24,8 +23,9 @@ from hepto.errors import ExitCode, UserError
 from image import account, binaries, formats, initrd, inventory, sbom, spec, stage0, tree
 from image.account import Row
 from image.erofs import Image
+from image.installed import REPOSITORY, version
 from image.manifest import Package, checksums, with_files
-from image.mkosi import PACKAGE_LIST, REPOSITORY
+from image.mkosi import PACKAGE_LIST
 from image.report import MANIFEST
 
 # Processor time and size measured with clusters of 32 KiB: level 4 takes 3.4 s for 147 MB, 6 4.8 s for 146, 9 8.8 s for
@@ -93,10 +93,9 @@ def describe(stack: Path, packages: Path, built: int) -> Manifest:
     for name in spec.BINARIES:
         found.update(binaries.modules_of((stack / name).read_bytes()))
     status = (packages / "tree/var/lib/dpkg/status").read_text()
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     return {
         "format": 1,
-        "version": str(project["version"]),
+        "version": version(),
         "built": built,
         "kernel": tree.kernel_version(packages / "tree"),
         "packages": with_files(json.loads((packages / PACKAGE_LIST).read_text()), status),

@@ -23,6 +23,7 @@ rtc.DEVICE = os.devnull  # the clocks of the machine that runs the tests are nev
 # Reason of the skip -> when it is honest.
 EXPECTED_SKIPS: dict[str, bool] = {
     "needs root": os.geteuid() != 0,
+    "no groff on this machine": shutil.which("groff") is None,
     "no gofmt on this machine": shutil.which("gofmt") is None,
     "no ssh-keygen on this machine": shutil.which("ssh-keygen") is None,
 }

@@ -19,8 +19,13 @@ def command(shell: str) -> None:
       hepto completion zsh > "${fpath[1]}/_hepto"
       hepto completion fish > ~/.config/fish/completions/hepto.fish
     """
+    click.echo(script(shell))
+
+
+def script(shell: str) -> str:
+    """The script that bash, zsh or fish reads."""
     found = get_completion_class(shell)
     assert found  # the choices above are click's own
-    script = found(command_group(), {}, "hepto", VARIABLE)
+    made = found(command_group(), {}, "hepto", VARIABLE)
     # Not source(): for bash it runs bash to look at its version.
-    click.echo(script.source_template % script.source_vars())
+    return made.source_template % made.source_vars()

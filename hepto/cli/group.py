@@ -1,18 +1,15 @@
 """The click group of `hepto`: subcommands are found in the table and imported when they are used."""
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from hepto.errors import ExitCode, UserError
 from hepto.given import shorten
-from init.contract import paths
 
 if TYPE_CHECKING:
     from hepto.cli.main import Row
@@ -90,6 +87,14 @@ class LazyGroup(Group):
             formatter.write_dl([(name, self.rows[name].summary) for name in self.list_commands(ctx)])
 
 
+def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from hepto.cli import version
+
+        click.echo(version.text())
+        ctx.exit()
+
+
 def make_group(rows: Mapping[str, "Row"]) -> click.Group:
     """The command with these subcommands."""
 
@@ -102,7 +107,14 @@ def make_group(rows: Mapping[str, "Row"]) -> click.Group:
         },
     )
     @click.option("--debug", is_flag=True, help="Show where an error happened.")
-    @click.version_option(version(), message="hepto %(version)s")
+    @click.option(
+        "--version",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_print_version,
+        help="Show the version of hepto, and of image and stack.",
+    )
     @click.pass_obj
     def hepto(settings: Settings | None, debug: bool) -> None:
         """IPv6-only Kubernetes clusters that need no central service: build the image, boot it, look at it.
@@ -119,16 +131,3 @@ def make_group(rows: Mapping[str, "Row"]) -> click.Group:
     assert isinstance(hepto, LazyGroup)
     hepto.rows = rows
     return hepto
-
-
-def version(image: Path = Path(paths.IMAGE)) -> str:
-    """That of the image this runs in, else of the installed package."""
-    try:
-        return str(json.loads(image.read_bytes())["version"])
-    except (OSError, ValueError, KeyError):
-        from importlib import metadata
-
-        try:
-            return metadata.version("hepto")
-        except metadata.PackageNotFoundError:
-            return "(not installed)"

@@ -96,7 +96,7 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
     code, output, _ = run("--version", capsys=capsys)
 
     assert code == ExitCode.DONE
-    assert f'version = "{output.removeprefix("hepto ").strip()}"' in project
+    assert f'version = "{output.splitlines()[0].removeprefix("hepto ")}"' in project
 
 
 def test_one_dash_is_as_good_as_two_and_an_underscore_as_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
