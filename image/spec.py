@@ -225,6 +225,7 @@ DIRECTORIES = (
     *("dev", "proc", "run", "sys", "tmp", "mnt", "root"),
     *("etc/cni/net.d", "etc/kubernetes", "opt/cni/bin"),
     *(
+        "var/lib/calico",
         "var/lib/cni",
         "var/lib/containerd",
         "var/lib/hepto",

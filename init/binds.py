@@ -11,7 +11,15 @@ from init import linux
 from init.contract import durable, paths
 
 PRIVATE = 0o700
-MODES = {"kubelet": 0o711, "containerd": 0o711, "cni/bin": 0o755, "cni/net.d": 0o755, "cni/state": 0o755, "log": 0o755}
+MODES = {
+    "kubelet": 0o711,
+    "containerd": 0o711,
+    "log": 0o755,
+    "cni/bin": 0o755,
+    "cni/net.d": 0o755,
+    "cni/state": 0o755,
+    "cni/calico": 0o755,
+}
 """Modes of what others than root pass through or read; nothing below the node's directory, itself 0700, is reached
 otherwise."""
 

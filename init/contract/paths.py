@@ -55,6 +55,7 @@ WRITABLE = (
     ("kubelet", "/var/lib/kubelet"),
     ("containerd", "/var/lib/containerd"),
     ("cni/state", "/var/lib/cni"),
+    ("cni/calico", "/var/lib/calico"),  # Calico's operator 1.43 cannot be told another place
     ("log", "/var/log"),
     ("cni/net.d", "/etc/cni/net.d"),
     ("cni/bin", "/opt/cni/bin"),

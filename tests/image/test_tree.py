@@ -2,6 +2,7 @@ from pathlib import Path
 
 from image.spec import CODE_DROP, DIRECTORIES, LINKS, PACKAGES_FOLDER, PID1_FOLDER
 from image.tree import clone, install_code, make_links, package_of, place
+from init.contract import paths
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -85,3 +86,7 @@ def test_a_program_that_gives_rights_loses_them_and_the_cached_one_keeps_them(tm
 
     assert (tmp_path / "root/mount").stat().st_mode & 0o7777 == 0o755
     assert cached.stat().st_mode & 0o7777 == 0o4755
+
+
+def test_every_place_that_pid_1_makes_writable_is_there_to_mount_on() -> None:
+    assert [place for _, place in paths.WRITABLE if place.removeprefix("/") not in DIRECTORIES] == []
