@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hepto.options import OPTIONS
+from init.contract import paths
 from init.contract.status import Reason
 from tests.documentation import ROOT, Where, commands, where
 
@@ -52,6 +53,16 @@ def test_the_closed_list_of_reasons_is_whole() -> None:
     listed = " ".join(text.partition("(`init/contract/status.py`): ")[2].partition(".")[0].split()).split(", ")
 
     assert sorted(listed) == sorted(reason.value for reason in Reason)
+
+
+def test_a_plugin_is_told_the_places_that_it_may_write_to() -> None:
+    (row,) = re.findall(
+        r"^\| files \| (.*?) are on the data disk", (ROOT / "docs/networking.md").read_text(), re.MULTILINE
+    )
+
+    named = re.findall(r"`(/[^`]+)`", row)
+    of_kubernetes = {"/var/lib/kubelet", "/var/lib/containerd", "/etc/kubernetes"}
+    assert sorted(named) == sorted({place for _, place in paths.WRITABLE} - of_kubernetes)
 
 
 def test_the_options_that_must_agree_are_named() -> None:

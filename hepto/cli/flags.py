@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -29,12 +30,13 @@ _PARAMETER = "option_"
 class Flag(click.Option):
     """One row of the table."""
 
-    def __init__(self, _declarations: Sequence[str] = (), *, row: Option):
+    def __init__(self, _declarations: Sequence[str] = (), *, row: Option, more: Sequence[str] = ()):
         self.option = option = row
+        self.more = tuple(more)
         super().__init__(
             [option.flag, f"-{option.name}", _PARAMETER + option.attribute],
             metavar=None if option.kind.is_switch else ("@FILE|-" if option.secret else option.kind.metavar),
-            help=f"{option.help} [default: {option.shown_default}]",
+            help=f"{option.help}{_explained(self.more)} [default: {option.shown_default}]",
             multiple=not option.kind.is_switch,
             is_flag=option.kind.is_switch,
         )
@@ -48,12 +50,23 @@ class Flag(click.Option):
         """The values that the table knows; of a list the last one is completed."""
         before, comma, last = incomplete.rpartition(",")
         return [
-            CompletionItem(before + comma + value) for value in self.option.kind.choices if value.startswith(last)
+            CompletionItem(before + comma + value)
+            for value in (*self.option.kind.choices, *self.more)
+            if value.startswith(last)
         ] or super().shell_complete(ctx, incomplete)
 
 
-def option_flags(*, without: Collection[str] = ()) -> Callable[[Command], Command]:
-    """Add a flag for every option that this version can honour; the command gets `givens`, a list of Given."""
+def _explained(more: Sequence[str]) -> str:
+    return f" {' or '.join(more)}: print ready values for it." if more else ""
+
+
+def option_flags(
+    *, without: Collection[str] = (), more: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> Callable[[Command], Command]:
+    """Add a flag for every option that this version can honour; the command gets `givens`, a list of Given.
+
+    `more` are further words that this command understands as an option's value, by the option's name.
+    """
     rows = [option for option in AVAILABLE if option.name not in without]
 
     def decorate(function: Command) -> Command:
@@ -64,7 +77,7 @@ def option_flags(*, without: Collection[str] = ()) -> Callable[[Command], Comman
 
         result: Command = wrapper
         for option in reversed(rows):
-            result = click.option(cls=Flag, row=option)(result)
+            result = click.option(cls=Flag, row=option, more=more.get(option.name, ()))(result)
         return result
 
     return decorate

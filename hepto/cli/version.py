@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from hepto.errors import UserError
 from init.contract import paths
 
 ORDER = ("kubernetes", "etcd", "containerd", "coredns", "cni-plugins")
@@ -38,6 +39,16 @@ def installed() -> str:
         return metadata.version("hepto")
     except metadata.PackageNotFoundError:
         return "(not installed)"
+
+
+def kubernetes(image: Path = Path(paths.IMAGE)) -> str:
+    """The version of Kubernetes in the image that this runs in, else in those that it builds. Raises UserError."""
+    found = read(image)
+    stack = found["stack"] if found else to_build()
+    if "kubernetes" not in stack:
+        what = "the version of Kubernetes is not known: neither an image nor the image builder is here"
+        raise UserError(what, "install hepto's whole wheel, or run it in its repository")
+    return str(stack["kubernetes"])
 
 
 def to_build() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """kube-proxy in nftables mode: NodePorts on every address of the node, so a renumbered underlay restarts nothing."""
 
+from hepto.address import AddressPlan
 from hepto.kube import kubeconfig, memory
 from hepto.kube.files import File, KubePlan, json_file, restart_key
 from hepto.kube.parameters import KubeParameters, Proxy, rendered
@@ -33,16 +34,23 @@ def plan(parameters: KubeParameters) -> KubePlan:
 def configuration(parameters: KubeParameters) -> File:
     """KubeProxyConfiguration."""
     config = {
+        **common(parameters.plan),
+        "bindAddress": str(parameters.address),
+        "clientConnection": {"kubeconfig": kubeconfig.path(NAME)},
+    }
+    return json_file(CONFIG, config)
+
+
+def common(plan: AddressPlan) -> dict[str, object]:
+    """What is the same on every node, and for a kube-proxy that the user deploys."""
+    return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
         "mode": "nftables",
-        "bindAddress": str(parameters.address),
-        "clientConnection": {"kubeconfig": kubeconfig.path(NAME)},
-        "clusterCIDR": str(parameters.plan.pods),
+        "clusterCIDR": str(plan.pods),
         "healthzBindAddress": f"[::1]:{HEALTH_PORT}",
         "metricsBindAddress": f"[::1]:{METRICS_PORT}",
         "nodePortAddresses": ["::/0"],
         # The limits of the kernel's connection tracking are the machine's, not kube-proxy's.
         "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
     }
-    return json_file(CONFIG, config)

@@ -37,7 +37,7 @@ def mesh(plan: AddressPlan, node: str, port: int, underlay_mtu: int) -> Mesh:
     return Mesh(
         address=plan.node(node),
         port=port,
-        mtu=max(LEAST, (underlay_mtu or USUAL_MTU) - OVERHEAD),
+        mtu=interface_mtu(underlay_mtu),
         routes=(
             # First: without it, what has no more specific route would follow the default route into the clear.
             Route(plan.prefix, through_mesh=False),
@@ -46,6 +46,11 @@ def mesh(plan: AddressPlan, node: str, port: int, underlay_mtu: int) -> Mesh:
         ),
         prefix=plan.prefix,
     )
+
+
+def interface_mtu(underlay_mtu: int) -> int:
+    """Bytes of a packet through wg0. `underlay_mtu` is 0 while the underlay is not known."""
+    return max(LEAST, (underlay_mtu or USUAL_MTU) - OVERHEAD)
 
 
 RouteTable = dict[IPv6Network, int | None]

@@ -281,7 +281,8 @@ class TestCompletion:
         [
             (["hepto", "inf"], ["info"]),
             (["hepto", "info", "--api-"], ["--api-port", "--api-names"]),
-            (["hepto", "info", "--cni", ""], ["native", "none"]),
+            (["hepto", "info", "--cni", ""], ["native", "none", "calico", "cilium"]),
+            (["hepto", "cmdline", "--cni", ""], ["native", "none"]),
             (["hepto", "info", "--debug", "lab,n"], ["lab,no-kube"]),
         ],
     )
