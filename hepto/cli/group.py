@@ -101,7 +101,7 @@ def make_group(rows: Mapping[str, "Row"]) -> click.Group:
     @click.group(
         cls=LazyGroup,
         context_settings={
-            "help_option_names": ["--help", "-h"],
+            "help_option_names": ["--help", "-h", "-help"],  # the last as the original Hepto has it
             "max_content_width": min(shutil.get_terminal_size().columns, WIDEST_HELP),
             "token_normalize_func": lambda token: token.replace("_", "-"),
         },

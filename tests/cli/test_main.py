@@ -107,6 +107,17 @@ def test_one_dash_is_as_good_as_two_and_an_underscore_as_a_dash(capsys: pytest.C
         assert run("cmdline", *spelling, capsys=capsys) == expected
 
 
+@pytest.mark.parametrize("words", [(), ("info",), ("lab",), ("lab", "fault")])
+def test_help_is_asked_for_as_the_original_has_it_too(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = run(*words, "--help", capsys=capsys)
+
+    assert expected[0] == ExitCode.DONE
+    for spelling in ("-help", "-h"):
+        assert run(*words, spelling, capsys=capsys) == expected
+
+
 def imported_by(*words: str) -> set[str]:
     """Modules that a run of the command imports."""
     program = (
