@@ -23,6 +23,8 @@ NOT_READY = {
     State.BACKOFF: "it ended, and is started again soon",
 }
 AGENT_LOG = "hepto logs agent"
+NO_NETWORK = "NetworkPluginNotReady"
+"""containerd's reason for a network condition that is false; kubelet repeats it (kubelet.go, updateRuntimeUp)."""
 CONSOLE = "the console shows what came before"
 OTHERS = frozenset((Reason.ANCHOR, Reason.IMAGE, Reason.MASTER, Reason.RESOLVER))
 """What comes from other machines: while the underlay is not complete, that is why they do not answer."""
@@ -120,9 +122,15 @@ def _kubernetes(facts: Facts) -> Iterator[Wait]:
     if kubelet is not None and is_up(kubelet) and facts.node_object is None:
         yield Wait(Reason.NODE, facts.node or "", kubelet.since, "it has not been looked at yet", AGENT_LOG)
     elif facts.node_object is not None and not facts.node_object.ready:
-        yield Wait(
-            Reason.NODE, facts.node or "", facts.node_object.since, facts.node_object.what, f"hepto logs {KUBELET}"
-        )
+        yield Wait(Reason.NODE, facts.node or "", facts.node_object.since, facts.node_object.what, _advice(facts))
+
+
+def _advice(facts: Facts) -> str:
+    """What to do about a Node object that is not Ready."""
+    awaited = facts.config is not None and facts.config.cni == "none"
+    if awaited and facts.node_object and NO_NETWORK in facts.node_object.what:
+        return "deploy your network plugin: hepto.cni=none leaves pods to it"
+    return f"hepto logs {KUBELET}"
 
 
 def _phases(facts: Facts) -> Iterator[Wait]:

@@ -9,7 +9,12 @@ from hepto.net.model import Missing
 from hepto.node.facts import Facts, Problem, Ready
 from hepto.node.status import answer, console, status
 from init.contract.status import LastExit, PhaseState, PhaseStatus, Reason, State, Wait
-from tests.node.facts import DONE, NETWORK, running, service
+from tests.node.facts import DONE, NETWORK, config, running, service
+
+NO_PLUGIN = (
+    "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady "
+    "message:Network plugin returns error: cni plugin not initialized"
+)
 
 
 def line(facts: Facts, now: float = 10.0) -> str:
@@ -129,6 +134,21 @@ def test_a_background_phase_beside_a_running_node_is_nothing_to_wait_for() -> No
     boot = replace(DONE, phases=(*DONE.phases, PhaseStatus("hotplug", PhaseState.RUNNING)))
 
     assert status(replace(running(), boot=boot)).ready
+
+
+@pytest.mark.parametrize(
+    ("cni", "what", "hint"),
+    [
+        ("none", NO_PLUGIN, "deploy your network plugin: hepto.cni=none leaves pods to it"),
+        ("native", NO_PLUGIN, "hepto logs kubelet"),
+        ("none", "PLEG is not healthy", "hepto logs kubelet"),
+    ],
+)
+def test_who_leaves_pods_to_a_plugin_is_told_that_it_is_missing(cni: str, what: str, hint: str) -> None:
+    facts = replace(running(), config=config(cni=cni), bootstrapped=True, node_object=Ready(False, 1.0, what))
+
+    (wait,) = status(facts).waits
+    assert (wait.reason, wait.what, wait.hint) == (Reason.NODE, what, hint)
 
 
 def test_before_anything_is_known_it_is_not_ready() -> None:
