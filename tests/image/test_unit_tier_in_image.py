@@ -35,9 +35,10 @@ HOST_ONLY = (
         "tests/test_architecture.py",
         "tests/test_linters.py",
         "tests/test_makefile.py",
+        "tests/test_wheel.py",
     ),
     *("tests/cli/test_build.py", "tests/cli/test_lab.py", "tests/cli/test_lab_up.py"),
-    "tests/cli/test_interrupted_build.py",
+    *("tests/cli/test_interrupted_build.py", "tests/cli/test_manual.py"),
     # They compare our bytes with pyroute2's, which is not on a node.
     *("tests/edge/test_netlink.py", "tests/edge/test_wireguard.py"),
     *(
