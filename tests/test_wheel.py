@@ -23,7 +23,7 @@ FOREIGN = ("click", "cryptography", "h11", "msgpack", "prctl", "pyroute2", "rich
 def wanted() -> set[str]:
     """Every file of the repository that has to be in the wheel, as it is named there."""
     code = {path for root in ("hepto", "init", "image") for path in tracked(f"{root}/*")}
-    data = {path for pattern in ("mkosi.conf", "share/*") for path in tracked(pattern)}
+    data = {path for pattern in ("mkosi.conf", "docs/share/*") for path in tracked(pattern)}
     names = {path.relative_to(ROOT).as_posix() for path in code}
     return names | {f"data/{_target(path.relative_to(ROOT).as_posix())}" for path in data}
 

@@ -1,6 +1,6 @@
 """Writes the manual pages and completion scripts that the wheel installs, from the commands themselves.
 
-`python -m hepto.cli.manual` writes them below share/, where pyproject.toml takes them from; tests/cli/test_manual.py
+`python -m hepto.cli.manual` writes them below docs/share, where pyproject.toml takes them from; tests/cli/test_manual.py
 compares. A page a command, as `man hepto-build`; the commands below it are sections of its page. The macros are those
 of man(7), everything that is not ASCII is an escape of groff_char(7), so each formatter reads them alike.
 """
@@ -17,7 +17,7 @@ from hepto.cli import completion
 from hepto.cli.main import COMMANDS, command_group
 
 SECTION = "1"
-SHARE = Path("share")
+SHARE = Path("docs/share")
 COMPLETIONS = {
     "bash": "bash-completion/completions/hepto",
     "zsh": "zsh/site-functions/_hepto",

@@ -21,10 +21,10 @@ PAGES = {name: text for name, text in FILES.items() if name.startswith("man/")}
 
 
 def test_what_is_in_the_repository_is_what_would_be_written() -> None:
-    present = {path.relative_to(ROOT / "share").as_posix() for path in (ROOT / "share").rglob("*") if path.is_file()}
+    present = {path.relative_to(ROOT / "docs/share").as_posix() for path in (ROOT / "docs/share").rglob("*") if path.is_file()}
 
     assert present == set(FILES), "run: python -m hepto.cli.manual"
-    changed = [name for name, text in FILES.items() if (ROOT / "share" / name).read_text() != text]
+    changed = [name for name, text in FILES.items() if (ROOT / "docs/share" / name).read_text() != text]
     assert changed == [], "run: python -m hepto.cli.manual"
 
 
