@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 
-CORES = ("chart", "clock", "firewall", "gossip", "kube", "mesh", "net", "pki")
+CORES = ("backup", "chart", "clock", "firewall", "gossip", "kube", "mesh", "net", "pki")
 WORLD = {
     "asyncio",
     "ctypes",
