@@ -12,7 +12,7 @@ not shown anywhere. Config (hepto/config.py) has one attribute for each row, ava
 from dataclasses import dataclass
 from typing import Any, Final
 
-from hepto import values
+from hepto import recipients, values
 from hepto.values import Kind, Role, choice, many, words
 
 PREFIX: Final = "hepto."
@@ -161,8 +161,9 @@ OPTIONS: Final[tuple[Option, ...]] = (
     Option("insecure", values.SWITCH,
         "Run without a key: whoever reaches the gossip port belongs to the cluster.",
         "yes", default="no"),
-    Option("backup-to", many(values.TEXT, "public keys"),
-        "Recipients of backups.", "age1…", available=False),
+    Option("backup-to", many(recipients.RECIPIENT, "age recipients (age1…)"),
+        "Who can open a master's backups (`hepto key --backup`); without it they stay on the master's own disk.",
+        "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"),
     Option("restore", values.TEXT,
         "Bring the cluster back from this backup.", "https://backup.example.org/one", available=False),
     Option("debug", words("console", "lab", "no-kube", "short-leaves"),

@@ -1,5 +1,7 @@
-"""Keys of backups as `age` writes them (https://c2sp.org/age): `age1…` is a recipient, `AGE-SECRET-KEY-1…` its secret
-half. Both are 32 bytes of X25519 in Bech32 (BIP 173, without its limit on length). Pure.
+"""What options say of backups.
+
+Keys are as `age` writes them (https://c2sp.org/age): `age1…` is a recipient, `AGE-SECRET-KEY-1…` its secret half; both
+are 32 bytes of X25519 in Bech32 (BIP 173, without its limit on length). Pure.
 """
 
 from typing import Final
@@ -9,6 +11,7 @@ from hepto.values import BadValue, Kind, Secret
 RECIPIENT_PREFIX: Final = "age"
 SECRET_PREFIX: Final = "AGE-SECRET-KEY-"
 KEY_BYTES: Final = 32
+LONGEST_PATH: Final = 253
 _ALPHABET: Final = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _GENERATOR: Final = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _CHECKSUM: Final = 6
@@ -103,9 +106,19 @@ def _regroup(digits: list[int], width: int, into: int, *, pad: bool = False) -> 
     return None if bits >= width or rest else found
 
 
+def _parse_place(text: str) -> str:
+    """Where a backup is: an absolute path, or the name of a file on the ESP."""
+    if not text.isprintable() or ".." in text.split("/") or len(text) > LONGEST_PATH:
+        raise BadValue("not a path")
+    if "/" in text and not text.startswith("/"):
+        raise BadValue("neither an absolute path nor the name of a file")
+    return text
+
+
 def _render_key(key: Secret) -> str:
     return secret_text(key.reveal())
 
 
 RECIPIENT: Final = Kind(lambda text: recipient(public_key(text)), str, "RECIPIENT", "an age recipient (age1…)")
 PRIVATE_KEY: Final = Kind(private_key, _render_key, "KEY", "what `hepto key --backup` makes (AGE-SECRET-KEY-1…)")
+BACKUP: Final = Kind(_parse_place, str, "FILE", "the path of a backup, or the name of one on the ESP")

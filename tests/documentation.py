@@ -23,6 +23,7 @@ class Where(Enum):
     CLUSTER = "tests/vm/test_8_cluster.py, in the router's network"
     IMAGE = "tests/image/test_documentation.py, on the built image"
     BUILD = "tests/image/test_reproducible.py, in the long tests"
+    BACKUP = "tests/vm/test_9_backup.py, in the router's network"
     MAKE = "continuous integration, and whoever follows the README"
 
 
@@ -57,7 +58,13 @@ def where(command: str) -> Where | None:
             return Where.BUILD
         case ["hepto", "node" | "kubeconfig" | "status" | "logs" | "service" | "boot-chart", *_] if "--anchor" in words:
             return Where.CLUSTER
-        case ["hepto", "status" | "logs" | "gossip" | "boot-chart", *_] | ["hepto", "service", "list" | "crashes"]:
+        case ["hepto", "backup", *_] if "--anchor" in words:
+            return Where.BACKUP
+        case ["hepto", "status" | "logs" | "gossip" | "boot-chart" | "backup", *_] | [
+            "hepto",
+            "service",
+            "list" | "crashes",
+        ]:
             return Where.NODE
         case ["hepto", "service", "poweroff" | "reboot"]:
             return Where.POWER

@@ -38,6 +38,7 @@ class Verb(StrEnum):
     FORGET = "forget"
     REPLACE = "replace"
     REVOKE = "revoke"
+    BACKUP = "backup"
 
 
 ARGUMENTS: Final[dict[Verb, tuple[str, ...]]] = {
@@ -52,6 +53,7 @@ ARGUMENTS: Final[dict[Verb, tuple[str, ...]]] = {
     Verb.FORGET: ("name",),
     Verb.REPLACE: ("name", "fingerprint"),
     Verb.REVOKE: ("name",),
+    Verb.BACKUP: (),  # -> bytes: a backup that is taken now, encrypted to the recipients of the master
 }
 """By verb: the arguments, all of them texts. What comes back is whatever JSON can say."""
 

@@ -68,12 +68,20 @@ class Session:
 
     def stream(self, target: str | None, verb: Verb, *arguments: str) -> None:
         """Copy the answer to standard output."""
+        is_terminal = sys.stdout.isatty()
+
+        def show(piece: bytes) -> None:
+            sys.stdout.buffer.write(_CONTROL.sub(b"?", piece) if is_terminal else piece)
+            sys.stdout.buffer.flush()
+
+        self.copy(show, target, verb, *arguments)
+
+    def copy(self, put: Callable[[bytes], object], target: str | None, verb: Verb, *arguments: str) -> None:
+        """Hand the answer to `put`, as it is. Raises UserError, and what `put` raises."""
 
         async def copy() -> None:
-            is_terminal = sys.stdout.isatty()
             async for piece in orders.stream(self.operator, target, verb, arguments):
-                sys.stdout.buffer.write(_CONTROL.sub(b"?", piece) if is_terminal else piece)
-                sys.stdout.buffer.flush()
+                put(piece)
 
         _run(copy())
 

@@ -190,6 +190,8 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if found["authority"]:
         rows.append(("cluster CA", found["authority"]))
+    if found.get("backup"):
+        rows.append(("backup", _backup(found["backup"])))
     gossip = found["gossip"]
     if gossip:
         rows.append(("gossip", _gossip(gossip)))
@@ -208,6 +210,14 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
         if network["nat64"]:
             rows.append(("NAT64", network["nat64"]))
     return rows
+
+
+def _backup(backup: dict[str, Any]) -> str:
+    """The newest, and whether it is of use elsewhere."""
+    from hepto.edge.logs import time_of_day
+
+    kind = "encrypted" if backup["encrypted"] else "not encrypted"
+    return f"{time_of_day(backup['made'], exact=False)}, {kind}: {backup['path']}"
 
 
 def _gossip(gossip: dict[str, Any]) -> str:

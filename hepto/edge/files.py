@@ -4,6 +4,7 @@ init.contract.durable's."""
 import contextlib
 import os
 from dataclasses import dataclass
+from typing import BinaryIO
 
 
 @dataclass(frozen=True)
@@ -39,3 +40,9 @@ def space(path: str) -> Space:
     """Of the file system that `path` is on. Raises OSError."""
     found = os.statvfs(path)
     return Space(found.f_blocks * found.f_frsize, found.f_bfree * found.f_frsize, found.f_files, found.f_ffree)
+
+
+def unnamed(directory: str) -> BinaryIO:
+    """A file without a name on the file system of `directory`, for what is too large for memory; gone when closed."""
+    descriptor = os.open(directory, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
+    return os.fdopen(descriptor, "r+b")

@@ -8,7 +8,7 @@ reason; a status code is no error.
 import asyncio
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -136,18 +136,35 @@ class Connection:
         except (OSError, TimeoutError) as error:
             raise _named(error) from None
 
+    async def stream(self, method: str, path: str, body: bytes = b"") -> AsyncGenerator[bytes, None]:
+        """Ask, and give the answer piece by piece, however long it is; the time limit is for each piece.
+
+        A status other than 200 is an HttpError here. The connection is of no more use afterwards.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._send(method, path, {}, body)
+            while True:
+                async with asyncio.timeout(self._timeout):
+                    event = await self._event()
+                match event:
+                    case h11.Response(status_code=status) if status != 200:
+                        raise HttpError(HttpReason.PROTOCOL, f"status {status}")
+                    case h11.Data(data=chunk):
+                        yield bytes(chunk)
+                    case h11.EndOfMessage():
+                        return
+                    case h11.Response() | h11.InformationalResponse():
+                        pass
+                    case _:
+                        raise HttpError(HttpReason.CLOSED)
+        except h11.RemoteProtocolError as error:
+            raise HttpError(HttpReason.PROTOCOL, str(error)) from None
+        except (OSError, TimeoutError) as error:
+            raise _named(error) from None
+
     async def _exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
-        assert self._writer is not None, "not open"
-        head = {"Host": self._authority, "Accept": "application/json", **headers}
-        if body:
-            head["Content-Length"] = str(len(body))
-        request = h11.Request(method=method, target=path, headers=list(head.items()))
-        data = self._machine.send(request) or b""
-        if body:
-            data += self._machine.send(h11.Data(data=body)) or b""
-        data += self._machine.send(h11.EndOfMessage()) or b""
-        self._writer.write(data)
-        await self._writer.drain()
+        await self._send(method, path, headers, body)
         response: h11.Response | None = None
         received = bytearray()
         while True:
@@ -169,6 +186,19 @@ class Connection:
             self._machine.start_next_cycle()
         fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in response.headers}
         return Response(response.status_code, fields, bytes(received))
+
+    async def _send(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
+        assert self._writer is not None, "not open"
+        head = {"Host": self._authority, "Accept": "application/json", **headers}
+        if body:
+            head["Content-Length"] = str(len(body))
+        request = h11.Request(method=method, target=path, headers=list(head.items()))
+        data = self._machine.send(request) or b""
+        if body:
+            data += self._machine.send(h11.Data(data=body)) or b""
+        data += self._machine.send(h11.EndOfMessage()) or b""
+        self._writer.write(data)
+        await self._writer.drain()
 
     async def _event(self) -> object:
         assert self._reader is not None, "not open"

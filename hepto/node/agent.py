@@ -29,7 +29,7 @@ from hepto.kube.plan import plan as kube_plan
 from hepto.log import Log
 from hepto.net.driver import NetworkDriver
 from hepto.net.model import View
-from hepto.node import answers, course, desired, gate, identity, image_pulls, status, writer
+from hepto.node import answers, backups, course, desired, gate, identity, image_pulls, status, writer
 from hepto.node.board import Board
 from hepto.node.cluster import Cluster
 from hepto.node.control_plane import ControlPlane
@@ -230,6 +230,8 @@ class Agent:
         board = self._board
         control_plane = ControlPlane(board, self._supervisor, cluster.mint, cluster.operators)
         group.create_task(cluster.run())
+        if node.runs_kubernetes and node.config.role.has_control_plane:
+            group.create_task(backups.Scheduler(board, backups.source(node)).run())
         while True:
             board.work.clear()
             try:

@@ -47,6 +47,17 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Backup:
+    """One that is on this master's disk."""
+
+    path: str
+    size: int
+    made: int
+    """Unix seconds."""
+    encrypted: bool
+
+
+@dataclass(frozen=True)
 class Facts:
     started: float
     boot: BootStatus | None = None
@@ -75,6 +86,10 @@ class Facts:
     probes: Mapping[str, str] = field(default_factory=dict)
     """What the last probe of a service that is not ready said."""
     clock: Clock = Clock.UNKNOWN
+    backup: Backup | None = None
+    """The newest; None before there is any, and on nodes that are no master."""
+    no_backup: str = ""
+    """Why the last one could not be taken."""
     fingerprint: str = ""
     """SHA-256 of the cluster's CA."""
     workers: frozenset[str] = frozenset()

@@ -19,6 +19,8 @@ from hepto.edge import evidence, logs
 from hepto.edge.pump import pause
 from hepto.errors import PeerError, UserError
 from hepto.kube.parameters import API_PORT
+from hepto.log import Log
+from hepto.node import backups
 from hepto.node.board import Board
 from hepto.node.desired import Identity
 from hepto.node.supervisor import Supervisor
@@ -30,6 +32,7 @@ from init.contract.control import Request
 from init.contract.control import Verb as Control
 from init.logread import Following, Line
 
+NO_BACKUP: Final = "no-backup"
 FOLLOW_SECONDS: Final = 0.2
 MOST_DIGITS: Final = 9
 """Of a number of lines."""
@@ -111,6 +114,7 @@ class ClusterOrders:
     """Of a master. `revoked` is called when a node was put out: a new gossip key is to be made before."""
 
     def __init__(self, board: Board, node: Identity, signing: Signing, rotate: Callable[[], None]):
+        self._log = Log("orders")
         self._board = board
         self._node = node
         self._signing = signing
@@ -125,6 +129,7 @@ class ClusterOrders:
             Verb.FORGET: self._forget,
             Verb.REPLACE: self._replace,
             Verb.REVOKE: self._revoke,
+            Verb.BACKUP: self._backup,
         }
 
     @property
@@ -187,6 +192,25 @@ class ClusterOrders:
         del ordered
         changed = admission.revoke(self._register, arguments[0], self._signing.signer.facts, _now())
         return self._keep(changed, self._rotate)
+
+    async def _backup(self, arguments: tuple[str, ...], ordered: Ordered) -> object:
+        """It is taken while the answer has begun already: etcd may need longer for it than an answer may."""
+        del arguments, ordered
+        source = backups.source(self._node)
+        if not source.recipients:
+            what = f"{self._node.node} has no recipients of backups, and none leaves it unencrypted"
+            raise UserError(what, "make a pair with “hepto key --backup”, and boot it with hepto.backup-to=age1…")
+        return self._backup_pieces(source)
+
+    async def _backup_pieces(self, source: backups.Source) -> AsyncIterator[bytes]:
+        try:
+            made = await backups.take(source, _now())
+            self._board.learn(backup=made)
+            async for piece in backups.pieces(made):
+                yield piece
+        except (UserError, OSError) as error:
+            self._log.error("no backup was given", error=error)
+            raise PeerError(NO_BACKUP, str(error)) from None  # the connection ends before the answer does
 
     def _keep(self, register: Register, first: Callable[[], None] = lambda: None) -> dict[str, bool]:
         try:

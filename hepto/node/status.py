@@ -214,9 +214,10 @@ def answer(
         "data": facts.boot.data if facts.boot else "",
         "clock": facts.clock,
         "authority": facts.fingerprint,
+        "backup": None if facts.backup is None else asdict(facts.backup),
         "configuration": _plain_configuration(facts),
         "mistakes": [asdict(mistake) for mistake in facts.mistakes],
-        "warnings": [*facts.warnings, *(network.warnings if network else ())],
+        "warnings": [*facts.warnings, *(network.warnings if network else ()), *_backups(facts)],
         "boot_before": boot_before,
         "course": course,
         "phases": dump(facts.boot)["phases"] if facts.boot else [],
@@ -238,6 +239,17 @@ def answer(
         "workers": sorted(facts.workers),
         "node_object": None if facts.node_object is None else asdict(facts.node_object),
     }
+
+
+def _backups(facts: Facts) -> Iterator[str]:
+    """What is wrong with them: one that nobody can open elsewhere is lost together with the disk."""
+    if facts.no_backup:
+        yield f"no backup could be taken: {facts.no_backup}; it is tried again"
+    if facts.backup is not None and not facts.backup.encrypted:
+        yield (
+            "backups stay on this master's disk, not encrypted, and are lost with it: "
+            "make a pair with “hepto key --backup” and boot it with hepto.backup-to=age1…"
+        )
 
 
 def _plain_configuration(facts: Facts) -> dict[str, dict[str, str]]:

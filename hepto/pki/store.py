@@ -38,6 +38,17 @@ KEYRING = "keyring.json"
 ADMINS = "admins.json"
 REVOCATIONS = "revocations"
 REGISTER = "register.json"
+BACKED_UP = (
+    *(f"{which.value}.{end}" for which in Authority for end in ("crt", "pem")),
+    SERVICE_ACCOUNT,
+    SERVICE_ACCOUNT_PUBLIC,
+    SECRETS_ENCRYPTION,
+    REGISTER,
+    GRANT,
+    MASTER,
+)
+"""What a master cannot be made again without (trust.md section 1); its leaves it issues anew."""
+BACKED_UP_IF_THERE = (KEYRING, ADMINS, REVOCATIONS)
 SCHEMA = 1
 """Of master.json, keyring.json and admins.json."""
 

@@ -11,7 +11,7 @@ there and be gone after a power cut, which `write_if_changed` knows of.
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 MODE_SECRET = 0o600
 MODE_PUBLIC = 0o644
@@ -26,24 +26,39 @@ def write(path: str, data: bytes, mode: int = MODE_SECRET, *, sync: bool = True)
 
     The directory must exist. Raises OSError; unless the last step failed, `path` is as it was.
     """
+    with writing(path, mode, sync=sync) as put:
+        put(data)
+
+
+@contextlib.contextmanager
+def writing(path: str, mode: int = MODE_SECRET, *, sync: bool = True) -> Iterator[Callable[[bytes], None]]:
+    """The same for what comes in pieces: each is handed to what this gives. With an exception nothing has changed."""
     temporary = _temporary(path)
     with _named(path):
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+
+    def put(data: bytes) -> None:
+        with _named(path):
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+
+    try:
         try:
-            try:
+            with _named(path):
                 os.fchmod(descriptor, mode)  # the umask took bits away at creation
-                view = memoryview(data)
-                while view:
-                    view = view[os.write(descriptor, view) :]
-                if sync:
+            yield put
+            if sync:
+                with _named(path):
                     os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+        finally:
+            os.close(descriptor)
+        with _named(path):
             publish(temporary, path, sync=sync)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def write_if_changed(path: str, data: bytes, mode: int = MODE_SECRET, *, sync: bool = True) -> bool:

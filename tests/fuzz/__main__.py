@@ -1,10 +1,11 @@
-"""Fuzz the gossip's packets and streams; an input that fails is run again with --replay TARGET:SETTINGS:HEX."""
+"""Fuzz gossip's packets and streams, and backups; an input that fails is run again by --replay TARGET:SETTINGS:HEX."""
 
 import argparse
 import sys
 import time
 import traceback
 
+from tests.fuzz import backups
 from tests.fuzz.corpus import SETTINGS
 from tests.fuzz.run import Finding, fuzz
 from tests.fuzz.targets import TARGETS
@@ -17,13 +18,21 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--count", type=int, default=1_000_000, help="inputs in all (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the inputs (default: %(default)s)")
-    parser.add_argument("--target", choices=[*TARGETS, "all"], default="all")
+    parser.add_argument("--target", choices=[*TARGETS, *backups.TARGETS, "all"], default="all")
     parser.add_argument("--replay", metavar="TARGET:SETTINGS:HEX", help="one input again")
     options = parser.parse_args(arguments)
     if options.replay:
         return replay(options.replay)
-    targets = list(TARGETS) if options.target == "all" else [options.target]
-    return max(run(target, options.count // len(targets), options.seed) for target in targets)
+    targets = [*TARGETS, *backups.TARGETS] if options.target == "all" else [options.target]
+    return max(_one(target, options.count // len(targets), options.seed) for target in targets)
+
+
+def _one(target: str, count: int, seed: int) -> int:
+    if target in TARGETS:
+        return run(target, count, seed)
+    outcomes = backups.fuzz(target, count, seed)
+    print(f"{target}: {count} inputs, {len(outcomes)} outcomes; nothing broke the promise")
+    return 0
 
 
 def run(target: str, count: int, seed: int) -> int:
@@ -64,7 +73,10 @@ def replay(text: str) -> int:
     """One input; prints what becomes of it."""
     target, settings, data = text.split(":")
     try:
-        print(TARGETS[target](SETTINGS[settings], bytes.fromhex(data)))
+        found = bytes.fromhex(data)
+        print(
+            backups.TARGETS[target](found) if target in backups.TARGETS else TARGETS[target](SETTINGS[settings], found)
+        )
     except Exception:  # noqa: BLE001 - that anything may come is what fuzzing is about
         traceback.print_exc()
         return 1

@@ -4,6 +4,7 @@ import pytest
 
 from hepto.gossip import codec
 from hepto.gossip.messages import Ping
+from tests.fuzz import backups
 from tests.fuzz.__main__ import main
 from tests.fuzz.corpus import SETTINGS
 from tests.fuzz.run import fuzz
@@ -39,3 +40,18 @@ def test_an_input_is_replayed_by_one_command(settings: str, capsys: pytest.Captu
 
     assert main(["--replay", f"packet:{settings}:{data.hex()}"]) == 0
     assert capsys.readouterr().out == "Ping\n"
+
+
+@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 40))])
+@pytest.mark.parametrize("target", backups.TARGETS)
+def test_any_backup_is_one_or_is_refused_for_a_named_reason(target: str, seed: int) -> None:
+    outcomes = backups.fuzz(target, 400, seed)
+
+    assert len(outcomes) > 4
+
+
+def test_a_backup_is_replayed_by_one_command(capsys: pytest.CaptureFixture[str]) -> None:
+    (data,) = backups.seeds("archive")
+
+    assert main(["--replay", f"archive:none:{data.hex()}"]) == 0
+    assert capsys.readouterr().out == "whole\n"
