@@ -88,6 +88,7 @@ class Config:
     insecure: bool
     backup_to: tuple[str, ...]
     restore: str | None
+    restore_key: Secret | None
     debug: frozenset[str]
     info: bool
 
@@ -297,6 +298,9 @@ def _contradictions(config: Config) -> Iterator[Mistake]:
         if ports[name] == config.port:
             what = f"hepto.{name} and hepto.port are both {config.port}"
             yield Mistake(f"hepto.{name}", what, "choose different ports")
+    if config.restore is not None and not config.role.has_control_plane:
+        what = "hepto.restore is given, and hepto.role=node: a backup is of a master"
+        yield Mistake("hepto.restore", what, "give the role of the master that it is of: hepto.role=full or master")
     hosts = [login.host for login in config.registry_credentials]
     for host in sorted({host for host in hosts if hosts.count(host) > 1}):
         what = f"hepto.registry-credentials has several for {host}"

@@ -239,7 +239,7 @@ class TestSources:
         assert resolve([KEY, Given("port", b"x", SMBIOS), *cmdline(port="8000")]).mistakes
 
     def test_a_node_that_has_joined_goes_on_with_what_it_does_not_know(self) -> None:
-        givens = [KEY, *cmdline(clustr="a", restore="b")]
+        givens = [KEY, *cmdline(clustr="a", info="yes")]
 
         assert len(resolve(givens).mistakes) == 2
         resolution = resolve(givens, joined=True)
@@ -289,7 +289,7 @@ class TestSecrets:
         assert shown["debug"] == "console,lab"
         assert shown["ip"] == ""
         assert shown["insecure"] == "no"
-        assert "restore" not in shown
+        assert "info" not in shown
 
 
 names = st.sampled_from([option.name for option in OPTIONS]) | st.text(max_size=12)

@@ -14,7 +14,7 @@ from hepto.options import BY_NAME, OPTIONS, Option
 # The columns of contract.md section 1: a row more or less is a change of the contract with the user.
 CONTRACT = """cluster key name role anchor iface ip gw dns search ntp data port api-port mesh-port cni proxy admin ca
 admit identity profile kube-api api-names open registry-mirrors registry-credentials
-data-disk gossip-compat insecure backup-to restore debug
+data-disk gossip-compat insecure backup-to restore restore-key debug
 info"""
 
 rows = pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)

@@ -20,6 +20,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from hepto.clock.model import Save
+from hepto.config import Config
 from hepto.edge import evidence, files, netlink, route
 from hepto.errors import UserError
 from hepto.firewall.driver import Firewall
@@ -29,7 +30,7 @@ from hepto.kube.plan import plan as kube_plan
 from hepto.log import Log
 from hepto.net.driver import NetworkDriver
 from hepto.net.model import View
-from hepto.node import answers, backups, course, desired, gate, identity, image_pulls, status, writer
+from hepto.node import answers, backups, course, desired, gate, identity, image_pulls, restorer, status, writer
 from hepto.node.board import Board
 from hepto.node.cluster import Cluster
 from hepto.node.control_plane import ControlPlane
@@ -48,6 +49,7 @@ T = TypeVar("T")
 WANTED_PHASES = ("credentials", "data")
 REMIND_SECONDS = 60.0
 RETRY_SECONDS = 2.0
+RESTORE_SECONDS = 5.0
 SETTLE_SECONDS = 0.05
 """Changes of the status come in bursts; the console need not see each."""
 LOOPBACK = 1
@@ -136,6 +138,8 @@ class Agent:
             self._log.warning(warning)
         if resolution.config is None:
             return  # stays up and says so; a corrected configuration comes with a reboot
+        if resolution.config.restore is not None:
+            await self._restore(resolution.config)
         try:
             node, remembered = await self._read(partial(identity.identify, resolution.config))
         except UserError as error:
@@ -174,6 +178,20 @@ class Agent:
             else:
                 self._board.solved("data")
                 return found
+
+    async def _restore(self, config: Config) -> None:
+        """A master that is to be brought back makes no cluster of its own, whatever the backup is like."""
+        while True:
+            try:
+                found = await asyncio.to_thread(restorer.restore, config)
+            except (UserError, OSError) as error:
+                self._board.failed("restore", error, Reason.CONFIGURATION, restorer.OPTION)
+                await asyncio.sleep(RESTORE_SECONDS)
+            else:
+                self._board.solved("restore")
+                if found is not None:
+                    self._log.info("restored", node=found.node, ca=found.fingerprint, made=found.made)
+                return
 
     async def _phases(self) -> None:
         """Until credentials and data are there, as far as this boot has such phases."""
