@@ -8,7 +8,7 @@ numbers are little-endian, as on the machines that we run on; etcd's own values 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from hepto.backup.reasons import BackupError, Reason
 
@@ -40,6 +40,14 @@ class Meta:
     transaction: int
 
 
+class _Element(NamedTuple):
+    flags: int
+    key: bytes
+    value: bytes
+    place: int
+    """Where in the file the value begins."""
+
+
 class Database:
     """A database file in memory, or mapped into it."""
 
@@ -59,19 +67,26 @@ class Database:
 
     def items(self, bucket: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Keys and values, in order. Raises BackupError."""
-        seen: set[int] = set()
-        for flags, name, value in self._elements(self._page(self.meta.root, seen), seen):
-            if name == bucket and flags & _IS_BUCKET:
-                if len(value) < _BUCKET.size:
-                    _refuse("a bucket is cut off")
-                root, _ = _BUCKET.unpack_from(value)
-                # A small one is in its place.
-                page = self._page(root, seen) if root else memoryview(value)[_BUCKET.size :]
-                for _, key, found in self._elements(page, seen):
-                    yield key, found
+        for one in self._content(bucket):
+            yield one.key, one.value
 
-    def _page(self, number: int, seen: set[int]) -> memoryview:
-        """A page of a tree: none is met twice."""
+    def place(self, bucket: bytes, key: bytes) -> int | None:
+        """Where in the file the value begins, None if there is no such bucket or key. Raises BackupError."""
+        return next((one.place for one in self._content(bucket) if one.key == key), None)
+
+    def _content(self, bucket: bytes) -> Iterator["_Element"]:
+        seen: set[int] = set()
+        for one in self._elements(*self._page(self.meta.root, seen), seen):
+            if one.key == bucket and one.flags & _IS_BUCKET:
+                if len(one.value) < _BUCKET.size:
+                    _refuse("a bucket is cut off")
+                root, _ = _BUCKET.unpack_from(one.value)
+                # A small one is in its place.
+                inside = (memoryview(one.value)[_BUCKET.size :], one.place + _BUCKET.size)
+                yield from self._elements(*(self._page(root, seen) if root else inside), seen)
+
+    def _page(self, number: int, seen: set[int]) -> tuple[memoryview, int]:
+        """A page of a tree, of which none is met twice, and where it begins."""
         if not 2 <= number < self.meta.pages or number in seen:
             _refuse(f"there is no page {number} where one has to be")
         seen.add(number)
@@ -80,9 +95,9 @@ class Database:
         found, _, _, more = _PAGE.unpack_from(page)
         if found != number or number + more >= self.meta.pages:
             _refuse(f"page {number} is damaged")
-        return page[: (1 + more) * size]
+        return page[: (1 + more) * size], number * size
 
-    def _elements(self, page: memoryview, seen: set[int], depth: int = 0) -> Iterator[tuple[int, bytes, bytes]]:
+    def _elements(self, page: memoryview, start: int, seen: set[int], depth: int = 0) -> Iterator["_Element"]:
         if depth > DEEPEST or len(page) < _PAGE.size:
             _refuse("its pages make no tree")
         _, kind, count, _ = _PAGE.unpack_from(page)
@@ -93,11 +108,12 @@ class Database:
                 end = begin + key_size + value_size
                 if end > len(page):
                     _refuse("an element is cut off")
-                yield flags, bytes(page[begin : begin + key_size]), bytes(page[begin + key_size : end])
+                key, value = bytes(page[begin : begin + key_size]), bytes(page[begin + key_size : end])
+                yield _Element(flags, key, value, start + begin + key_size)
         elif kind == _IS_BRANCH:
             for place in _places(page, count, _BRANCH.size):
                 _, _, number = _BRANCH.unpack_from(page, place)
-                yield from self._elements(self._page(number, seen), seen, depth + 1)
+                yield from self._elements(*self._page(number, seen), seen, depth + 1)
         else:
             _refuse("a page is of no kind that belongs there")
 

@@ -227,13 +227,16 @@ def _write_database(path: str, size: int, content: Iterator[bytes]) -> None:
 
 
 def _write_log(directory: str, manifest: Manifest) -> None:
-    database = Path(directory, etcd.DATABASE)
-    with database.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        view = memoryview(mapped)
-        try:
-            at = etcd.position(Database(view), manifest.member)
-        finally:
-            view.release()
+    path = Path(directory, etcd.DATABASE)
+    with path.open("r+b") as file:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
+            database = Database(view)
+            at = etcd.position(database, manifest.member)
+            change = etcd.later(database, manifest.revision)
+            del database
+        if change is not None:  # nobody has seen the file yet
+            os.pwrite(file.fileno(), change[1], change[0])
+            os.fsync(file.fileno())
     _make_directories(directory, etcd.LOG)
     durable.write(f"{directory}/{etcd.LOG}", etcd.log(manifest.member, at))
 

@@ -3,7 +3,7 @@
 etcd (3.7) begins with the newest snapshot record of its write-ahead log and with its database; the two must agree on
 the index that was applied last. So a log of five records is enough: the member's and the cluster's number, the snapshot
 that the database is, and that everything up to it is committed. The node's name, its address and so the member's number
-are those of the backup, therefore the members that the database lists stay true, and nothing in it is changed.
+are those of the backup, therefore the members that the database lists stay true; only the revision is moved on.
 
 Sources: server/storage/wal (encoder.go, wal.go, walpb/record.proto), server/etcdserver/bootstrap.go, the snapshot's
 format in server/etcdserver/api/v3rpc/maintenance.go (the database, then its SHA-256), raftpb/raft.proto.
@@ -27,6 +27,10 @@ DIGEST: Final = 32
 MOST_LINE: Final = 1 << 20
 """Of an answer; etcd sends 32 KiB at a time."""
 DATABASE: Final = "member/snap/db"
+COMPACTION: Final = b"scheduledCompactRev"
+GAP: Final = 1_000_000_000
+"""Revisions that are passed over: a thousand a second for eleven days."""
+MOST_REVISION: Final = 1 << 62
 LOG: Final = f"member/wal/{0:016x}-{0:016x}.wal"
 _METADATA, _STATE, _CHECKSUM, _SNAPSHOT = 1, 3, 4, 5
 """Types of records."""
@@ -111,6 +115,25 @@ def position(database: Database, member: Member) -> Position:
     if members != [b"%x" % member.member]:
         _refuse("it is of a cluster with other members")
     return found
+
+
+def later(database: Database, revision: int) -> tuple[int, bytes] | None:
+    """Where to write what, so that etcd goes on with a revision that nobody has seen. Raises BackupError.
+
+    Who was a client of the old etcd may know revisions that come after the snapshot, and would miss what gets the same
+    ones anew: `etcdutl snapshot restore --bump-revision --mark-compacted` is for that. A compaction that is scheduled
+    does the same: etcd begins with its revision when that is the larger one (server/storage/mvcc/kvstore.go, restore),
+    and tells everybody with an older one to begin anew. None if nothing was ever compacted, which Kubernetes' apiserver
+    has done every five minutes.
+    """
+    place = database.place(b"meta", COMPACTION)
+    before = database.get(b"meta", COMPACTION)
+    if place is None or before is None:
+        return None
+    if len(before) != 17 or before[8:9] != b"_" or revision >= MOST_REVISION:
+        _refuse("its compaction is of no revision")
+    found = max(revision, int.from_bytes(before[:8], "big"))
+    return place, (found + GAP).to_bytes(8, "big") + b"_" + bytes(8)
 
 
 def log(member: Member, at: Position) -> bytes:

@@ -23,6 +23,19 @@ def test_what_a_real_etcd_has_written() -> None:
     assert found.get(b"no such bucket", b"term") is None
 
 
+def test_where_a_value_is_in_the_file() -> None:
+    for data in (
+        bytes(database.REAL),
+        bytes(whole(leaf(2, (1, b"meta", bucket(0) + leaf(0, (0, b"term", b"\0\0\0\0\0\0\0\2"))[:60])))),
+    ):
+        place = Database(memoryview(data)).place(b"meta", b"term")
+
+        assert place is not None
+        assert data[place : place + 8] == bytes((0, 0, 0, 0, 0, 0, 0, 2))
+        assert data[place - 4 : place] == b"term"
+    assert Database(database.REAL).place(b"meta", b"no such key") is None
+
+
 def test_a_tree_of_many_levels() -> None:
     data = whole(
         leaf(2, BUCKET),

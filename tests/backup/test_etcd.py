@@ -14,6 +14,7 @@ from hepto.backup.etcd import Blobs, Member, Position
 from hepto.backup.reasons import BackupError
 from hepto.kube import etcd_log
 from tests.backup import database
+from tests.backup.database import bucket, leaf, whole
 
 MEMBER = Member(1047268123307745355, 256858147113938919)
 
@@ -101,6 +102,36 @@ class TestPosition:
     def test_another_member_is_refused(self) -> None:
         with pytest.raises(BackupError, match="other members"):
             etcd.position(Database(database.REAL), Member(1, 1))
+
+
+def compacted(value: bytes) -> Database:
+    """A database that has scheduled a compaction."""
+    pages = (leaf(2, (1, b"meta", bucket(3))), leaf(3, (0, b"a", b"1"), (0, etcd.COMPACTION, value)))
+    return Database(whole(*pages))
+
+
+class TestLater:
+    """A revision that nobody has seen."""
+
+    @pytest.mark.parametrize(("before", "revision", "after"), [(20, 51, 51), (51, 20, 51), (0, 0, 0)])
+    def test_it_is_behind_all_that_are_known(self, before: int, revision: int, after: int) -> None:
+        old = before.to_bytes(8, "big") + b"_" + bytes(8)
+        database = compacted(old)
+
+        found = etcd.later(database, revision)
+
+        assert found is not None
+        place, new = found
+        assert bytes(database._data[place : place + len(old)]) == old
+        assert new == (after + etcd.GAP).to_bytes(8, "big") + b"_" + bytes(8)
+
+    def test_a_database_that_was_never_compacted_stays_as_it_is(self) -> None:
+        assert etcd.later(Database(database.REAL), 4) is None
+
+    @pytest.mark.parametrize(("value", "revision"), [(b"", 1), (bytes(16), 1), (bytes(17), 1), (None, 1 << 62)])
+    def test_what_is_no_revision_is_refused(self, value: bytes | None, revision: int) -> None:
+        with pytest.raises(BackupError, match="of no revision"):
+            etcd.later(compacted(bytes(8) + b"_" + bytes(8) if value is None else value), revision)
 
 
 class TestLog:

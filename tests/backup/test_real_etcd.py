@@ -3,15 +3,18 @@
 import asyncio
 import base64
 import io
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hepto import recipients
 from hepto.backup import driver
 from hepto.backup.archive import Manifest
+from hepto.backup.etcd import GAP
 from hepto.node import backups
 from hepto.pki.driver import Pki
 from hepto.values import Secret
@@ -45,6 +48,7 @@ def test_the_same_keys_are_there_on_another_disk(tmp_path: Path) -> None:
     with etcd(first) as running:
         for number in range(49):
             put(running, f"/registry/{number % 7}", f"value {number}" + 10_000 * "x")
+        running.ask("/v3/kv/compaction", revision=20)  # the apiserver does it every five minutes
         revision = put(running, "/registry/last", "one")
         made = asyncio.run(backups.take(replace(source, etcd=running.url), NOW))
         put(running, "/registry/1", "later")
@@ -57,11 +61,23 @@ def test_the_same_keys_are_there_on_another_disk(tmp_path: Path) -> None:
     assert manifest.revision == revision
     assert made.path.endswith("/backups/mycluster-mymaster-20261130T160000Z.age")
     with etcd(second) as restored:
+        assert put(restored, "/registry/new", "one") == revision + GAP + 1
         assert get(restored, "/registry/1") == "value 43" + 10_000 * "x"
         assert get(restored, "/registry/6") == "value 48" + 10_000 * "x"
-        assert put(restored, "/registry/new", "one") == revision + 1
+        # Who knows a revision of before is told to begin anew, and does not wait for it to come again.
+        watch = {"create_request": {"key": text("/registry/1"), "start_revision": revision + 1}}
+        assert int(first_line(restored, "/v3/watch", watch)["result"]["compact_revision"]) == revision + GAP
     with etcd(second) as restored:
         assert get(restored, "/registry/new") == "one"
+
+
+def first_line(found: Etcd, path: str, body: Any) -> Any:
+    """Of an answer that has no end, the second one: the first says that it begins."""
+    with found.open(path, body) as answer:
+        lines = [json.loads(answer.readline()) for _ in range(1)]
+        while "compact_revision" not in lines[-1]["result"]:
+            lines.append(json.loads(answer.readline()))
+    return lines[-1]
 
 
 def restore(file: io.BufferedReader, place: Path) -> Manifest:

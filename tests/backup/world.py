@@ -51,9 +51,12 @@ class Etcd:
         self._tls = tls
 
     def ask(self, path: str, **body: Any) -> Any:
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode())
-        with urllib.request.urlopen(request, timeout=LIMIT, context=self._tls) as answer:
+        with self.open(path, body) as answer:
             return json.loads(answer.read())
+
+    def open(self, path: str, body: Any) -> Any:
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode())
+        return urllib.request.urlopen(request, timeout=LIMIT, context=self._tls)
 
 
 def _free_port() -> int:
