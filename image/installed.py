@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from hepto.errors import UserError
 
@@ -33,9 +34,22 @@ def configuration(repository: Path = REPOSITORY, files: Iterable[metadata.Packag
 def version(repository: Path = REPOSITORY) -> str:
     """That of the repository, else of the installed wheel."""
     try:
-        return str(tomllib.loads((repository / "pyproject.toml").read_text())["project"]["version"])
+        return str(_project(repository)["version"])
     except FileNotFoundError:
         return metadata.version("hepto")
+
+
+def licence(repository: Path = REPOSITORY) -> str:
+    """hepto's own, as an SPDX expression."""
+    try:
+        return str(_project(repository)["license"]["text"])
+    except FileNotFoundError:
+        return metadata.metadata("hepto")["License"]
+
+
+def _project(repository: Path) -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    return project
 
 
 def _files() -> Iterable[metadata.PackagePath]:

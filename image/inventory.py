@@ -8,7 +8,6 @@ import json
 import mmap
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ from typing import Any
 from hepto.edge.cache import ensure, key_of
 from hepto.edge.debian import SUITE
 from image import binaries, goinfo, licences, sbom, spec
+from image.installed import licence
 from image.licences import Declared
 from image.manifest import paragraphs
-from image.mkosi import REPOSITORY
 from image.sbom import Component
 
 GO_LICENCES = "licences.json"
@@ -88,8 +87,7 @@ def bill(
     status = (packages / "var/lib/dpkg/status").read_text()
     kept = set(contents)
     installed = [fields for fields in paragraphs(status) if fields["Package"] in kept and "Version" in fields]
-    licence = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["license"]["text"]
-    ours = Declared(str(licence))
+    ours = Declared(licence())
     components = [
         *sbom.debian_components(installed, known, debian_licences(packages, sorted(kept)), SUITE),
         *sbom.go_components({name: _binary(root / path) for name, path in spec.STACK_PLACES.items()}, go),

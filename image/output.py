@@ -23,7 +23,7 @@ from hepto.errors import ExitCode, UserError
 from image import account, binaries, formats, initrd, inventory, sbom, spec, stage0, tree
 from image.account import Row
 from image.erofs import Image
-from image.installed import REPOSITORY, version
+from image.installed import version
 from image.manifest import Package, checksums, with_files
 from image.mkosi import PACKAGE_LIST
 from image.report import MANIFEST

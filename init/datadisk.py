@@ -105,6 +105,7 @@ def _grow(world: World) -> Steps[None]:
     def tell() -> None:
         rootdisk.resize(partition, size, world.root)
 
+    size = partition.size
     show = (PARTX, "--show", "--noheadings", "--bytes", "--output", "SIZE", "--nr", number, disk)
     result = yield from _run(Run(call=write, timeout=PROBE_TIME, capture=True))
     if result.code == 0:

@@ -24,7 +24,7 @@ USER_SPACE = "user space: "
 """Of another facility than the kernel's: a program has written it there."""
 
 
-SECRET = r'(hepto\.(?:key|identity|registry[-_]credentials)=)("[^"]*"?|[^\s"]*)'
+SECRET = r'(hepto\.(?:key|identity|registry[-_]credentials|restore[-_]key)=)("[^"]*"?|[^\s"]*)'
 """Options of the kernel command line whose values are secrets: the kernel logs that line, and this log is kept."""
 
 

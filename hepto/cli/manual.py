@@ -1,8 +1,9 @@
 """Writes the manual pages and completion scripts that the wheel installs, from the commands themselves.
 
-`python -m hepto.cli.manual` writes them below docs/share, where pyproject.toml takes them from; tests/cli/test_manual.py
-compares. A page a command, as `man hepto-build`; the commands below it are sections of its page. The macros are those
-of man(7), everything that is not ASCII is an escape of groff_char(7), so each formatter reads them alike.
+`python -m hepto.cli.manual` writes them below docs/share, where pyproject.toml takes them from, and
+tests/cli/test_manual.py compares. A page a command, as `man hepto-build`; the commands below it are sections of its
+page. The macros are those of man(7), everything that is not ASCII is an escape of groff_char(7): formatters read them
+alike.
 """
 
 import inspect

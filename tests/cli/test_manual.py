@@ -14,17 +14,17 @@ from hepto.cli import manual
 from hepto.cli.main import COMMANDS, command_group
 from tests.cli.test_main import tree
 
-ROOT = Path(__file__).parents[2]
+SHARE = Path(__file__).parents[2] / "docs/share"
 MACROS = {"TH", "SH", "SS", "PP", "TP", "B", "BR", "nf", "fi"}
 FILES = manual.files()
 PAGES = {name: text for name, text in FILES.items() if name.startswith("man/")}
 
 
 def test_what_is_in_the_repository_is_what_would_be_written() -> None:
-    present = {path.relative_to(ROOT / "docs/share").as_posix() for path in (ROOT / "docs/share").rglob("*") if path.is_file()}
+    present = {path.relative_to(SHARE).as_posix() for path in SHARE.rglob("*") if path.is_file()}
 
     assert present == set(FILES), "run: python -m hepto.cli.manual"
-    changed = [name for name, text in FILES.items() if (ROOT / "docs/share" / name).read_text() != text]
+    changed = [name for name, text in FILES.items() if (SHARE / name).read_text() != text]
     assert changed == [], "run: python -m hepto.cli.manual"
 
 
