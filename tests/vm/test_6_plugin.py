@@ -4,6 +4,7 @@ It is ptp and host-local, as a third party would set them: a file name and a tab
 plugin. hepto stays out of the way: no list, no rule for pods of its own, and a restarted agent changes nothing.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -12,13 +13,15 @@ from typing import Any
 import pytest
 
 from hepto.address import AddressPlan
+from hepto.edge.cache import cache_directory
 from hepto.kube import cni, plugins, proxy
-from hepto.lab import demo
+from hepto.lab import boot, demo
 from tests.vm import harness
 from tests.vm.harness import Node, Quiet, eventually
 
 pytestmark = [pytest.mark.vm, pytest.mark.long, pytest.mark.timeout(600, func_only=True)]
 
+ADVICE = "deploy your network plugin"
 LIST = "/etc/cni/net.d/05-third.conflist"
 OUTSIDE = "http://[2001:db8:2::2]/"
 PLAN = AddressPlan("demo")
@@ -58,9 +61,12 @@ def installer(content: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[Node]:
-    """A node that waits for its plugin; kube-proxy is hepto's."""
+    """A node that waits for its plugin and nothing else; no other emulated node was booting. kube-proxy is hepto's."""
     lab, key = harness.planned("plugin", options=("hepto.cni=none",))
-    with harness.running(lab, key) as nodes:
+    with contextlib.ExitStack() as stack:
+        with boot.turn(cache_directory(), lab.emulator.accelerator, Quiet()):
+            nodes = stack.enter_context(harness.running(lab, key))
+            nodes["one"].wait_console(ADVICE, harness.READY_LIMIT)
         yield nodes["one"]
 
 
@@ -71,8 +77,10 @@ def chain(node: Node, name: str) -> list[Any]:
 
 
 def test_without_a_plugin_the_node_says_what_it_waits_for(node: Node) -> None:
-    node.wait_console("deploy your network plugin", harness.READY_LIMIT)
+    said = node.status()
 
+    assert not said["ready"]
+    assert ADVICE in node.console()
     assert node.sh(f"ls {cni.LIST} 2>/dev/null; true") == ""
     assert proxy.NAME in node.services()
 
