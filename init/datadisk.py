@@ -93,7 +93,7 @@ def _grow(world: World) -> Steps[None]:
         return
     if any(other.start > partition.start for other in rootdisk.partitions(world.root)):
         return  # somebody has put another one behind it
-    number, disk = str(partition.number), world.path(partition.disk)
+    number, disk, size = str(partition.number), world.path(partition.disk), partition.size
 
     def write() -> None:
         reader, writer = os.pipe()
