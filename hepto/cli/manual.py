@@ -113,7 +113,10 @@ def _options(command: click.Command, context: click.Context) -> list[str]:
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record:
-            lines += [".TP", f".B {escape(record[0])}", escape(" ".join(record[1].split()))]
+            names = record[0]
+            if parameter.name == "help":  # click has the names of this one in a set, whose order is another each time
+                names = ", ".join(sorted(names.split(", "), key=len))
+            lines += [".TP", f".B {escape(names)}", escape(" ".join(record[1].split()))]
     return lines
 
 
