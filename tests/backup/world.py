@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from hepto.edge import http
-from hepto.edge.cache import cache_directory
 from hepto.kube import etcd as kube_etcd
 from hepto.node import state
 from hepto.pki.driver import Pki
@@ -38,6 +37,8 @@ def data_directory(path: Path, now: datetime = NOW) -> Pki:
 
 def stack() -> Path:
     """The executable of the last build."""
+    from hepto.edge.cache import cache_directory  # of whoever builds: a node has no such module
+
     found = sorted((cache_directory() / "stack").glob("*/stack"), key=lambda path: path.stat().st_mtime)
     assert found, "build it with: make image"
     return found[-1]

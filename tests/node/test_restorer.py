@@ -139,7 +139,7 @@ BAD: dict[str, tuple[Callable[[bytes], bytes], dict[str, str], str]] = {
     "wrong key": (lambda data: data, {"restore_key": recipients.secret_text(OTHER)}, "not encrypted to this key"),
     "no key": (lambda data: data, {"restore_key": ""}, "not encrypted to this key"),
     "cut off": (lambda data: data[:-1], {}, "changed or cut off"),
-    "changed": (lambda data: data[:-100] + bytes(1) + data[-99:], {}, "changed or cut off"),
+    "changed": (lambda data: data[:-100] + bytes([data[-100] ^ 1]) + data[-99:], {}, "changed or cut off"),
     "head changed": (lambda data: data.replace(b"\n--- ", b"\n-- ", 1), {}, "head is damaged|head"),
     "nothing": (lambda data: b"", {}, "no file that age|cut off or damaged"),
     "something else": (lambda data: b"PK\3\4" + data, {}, "no file that age|cut off or damaged"),
