@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from hepto.errors import UserError
-from image import spec
+from init.contract import paths
 
 ESP_MIB = 512
 """As in mkosi's own definitions: FAT32, and room for two UKIs with any kernel."""
@@ -56,7 +56,7 @@ def definitions(version: str, root: str, esp: str) -> tuple[Partition, ...]:
         Partition(
             "10-esp",
             (
-                *(("Type", "esp"), ("Label", spec.ESP_LABEL), ("Format", "vfat")),
+                *(("Type", "esp"), ("Label", paths.ESP_LABEL), ("Format", "vfat")),
                 *(("CopyFiles", f"{esp}:/"), *_size(ESP_MIB)),
             ),
         ),
@@ -76,7 +76,7 @@ def definitions(version: str, root: str, esp: str) -> tuple[Partition, ...]:
         ),
         Partition("30-root-b", (("Type", data), ("Label", EMPTY), *slot)),
         Partition("31-root-b-verity", (("Type", hashes), ("Label", EMPTY), *tree)),
-        Partition("40-data", (("Type", "linux-generic"), ("Label", spec.DATA_LABEL), *_size(1))),
+        Partition("40-data", (("Type", "linux-generic"), ("Label", paths.DATA_LABEL), *_size(1))),
     )
 
 

@@ -67,7 +67,7 @@ def _files(folder: Path) -> list[tuple[str, str]]:
 
 
 def _infos(stack: Path) -> dict[str, goinfo.BuildInfo | None]:
-    return {name: _binary(stack / name)[1] for name in spec.BINARIES}
+    return {name: _info(stack / name) for name in spec.BINARIES}
 
 
 def bill(
@@ -101,6 +101,11 @@ def bill(
     return sbom.document(image, components, int(details["built"]))
 
 
-def _binary(path: Path) -> tuple[str, goinfo.BuildInfo | None]:
+def _info(path: Path) -> goinfo.BuildInfo | None:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return hashlib.sha256(data).hexdigest(), goinfo.read(data)
+        return goinfo.read(data)
+
+
+def _binary(path: Path) -> tuple[str, goinfo.BuildInfo | None]:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), _info(path)

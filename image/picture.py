@@ -1,6 +1,7 @@
 """Draws the report of an image as a treemap in SVG: the area of a field is what it takes of the image's files."""
 
 from collections.abc import Iterator, Sequence
+from xml.sax.saxutils import escape
 
 from hepto.svg import END, FAINT, INK, PAPER, head, tag, text
 from image.account import PARTS, Row
@@ -57,7 +58,7 @@ def _part(part: str, rows: Sequence[Row], total: int, place: Rectangle) -> Itera
     ordered = sorted(rows, key=lambda row: (-row.compressed, row[:4]))
     words = f"{part}: {megabytes(size)}, {100 * size / total:.1f} %"
     yield "<g>"
-    yield f"<title>{_escaped(words)}</title>"
+    yield f"<title>{escape(words)}</title>"
     yield _field(place, colour)
     inner = place.inset(2.0, top=HEADING - 4)
     choices = (words, f"{part}: {megabytes(size)}", _shortened(part, place.width, 12, BOLD))
@@ -75,7 +76,7 @@ def _row(row: Row, place: Rectangle, colour: str) -> Iterator[str]:
     words = " ".join(word for word in (row.package, row.version, row.piece) if word)
     title = f"{words} in {row.file}: {megabytes(row.compressed)}, read {megabytes(row.installed)}"
     yield "<g>"
-    yield f"<title>{_escaped(title)}</title>"
+    yield f"<title>{escape(title)}</title>"
     yield _field(place, colour)
     size = megabytes(row.compressed)
     yield from _words(f"{name} {size}", (name, size), place, colour)
@@ -115,7 +116,3 @@ def _label(x: float, y: float, words: str, colour: str, *, size: int = 12, weigh
 
 def _fits(words: str, place: Rectangle, size: int, ratio: float = LETTER) -> bool:
     return len(words) * size * ratio + 8 <= place.width and size + 6 <= place.height
-
-
-def _escaped(words: str) -> str:
-    return words.replace("&", "&amp;").replace("<", "&lt;")

@@ -7,8 +7,6 @@ So a new dependency in Debian can break a build (with the library's name), but n
 
 from dataclasses import dataclass
 
-ESP_LABEL = "hepto-esp"  # of the partition; PID 1 looks for it on the disk that its root is on
-DATA_LABEL = "hepto-data"
 LABEL = "hepto-root"  # of the EROFS; stage 0 looks for it when no root= is given
 PYTHON = "python3.13"
 LIBRARIES = "usr/lib/x86_64-linux-gnu"

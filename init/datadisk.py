@@ -18,7 +18,6 @@ from init.contract.sizes import human
 from init.contract.status import Reason
 from init.contract.status import Wait as StatusWait
 from init.disks import MEMORY, OPTION, Disk, Format, Memory, Mount, Refuse, decide
-from init.rootdisk import ESP_LABEL
 
 E2FSCK, MKFS, BLKID = "/usr/sbin/e2fsck", "/usr/sbin/mkfs.ext4", "/usr/sbin/blkid"
 SFDISK, PARTX, RESIZE = "/usr/sbin/sfdisk", "/usr/bin/partx", "/usr/sbin/resize2fs"
@@ -132,7 +131,7 @@ def _is_cut(world: World) -> bool:
     """The machine was started from a disk image whose last partition is not there: the kernel passes over what lies
     behind the disk's end."""
     parts = {partition.name for partition in rootdisk.partitions(world.root)}
-    return ESP_LABEL in parts and paths.DATA_LABEL not in parts
+    return paths.ESP_LABEL in parts and paths.DATA_LABEL not in parts
 
 
 def _change() -> Steps[None]:

@@ -15,8 +15,6 @@ BLKPG, BLKPG_RESIZE_PARTITION = 0x1269, 3  # linux/blkpg.h
 _PARTITION = struct.Struct("qqi64s64s4x")  # struct blkpg_partition: start and length in bytes, number, two names
 _ARGUMENT = struct.Struct("iiiP")  # struct blkpg_ioctl_arg: what, flags, length and address of the former
 BLOCK = "/sys/dev/block"
-ESP_LABEL = "hepto-esp"
-"""Of the partition, not of the file system (image/spec.py has the same)."""
 
 
 class Partition(NamedTuple):

@@ -89,7 +89,7 @@ def gather(directory: str, source: str) -> Found:
 
 def task(world: World) -> Task:
     """Phase `volumes`. A file system that cannot be read is said; the options that lack are the agent's business."""
-    esp = rootdisk.named(rootdisk.ESP_LABEL, world.root)
+    esp = rootdisk.named(paths.ESP_LABEL, world.root)
     if esp is not None:
         yield from _take(world, Volume("esp", esp.device, "vfat"), stays=True)
     seen = yield Run(call=lambda: _look(world.root, esp.device if esp else ""), timeout=LIMIT, capture=True)

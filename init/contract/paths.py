@@ -31,6 +31,8 @@ CREDENTIAL_SOURCES = ("smbios", "fw_cfg", "esp", "volume", "cidata")
 
 DATA = "/var/lib/hepto"
 DATA_LABEL = "hepto-data"
+ESP_LABEL = "hepto-esp"
+"""Of the partition, not of the file system."""
 
 PROGRAM = "/usr/lib/hepto/pid1"
 PYTHON = "/usr/bin/python3"

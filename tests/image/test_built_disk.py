@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from hepto.errors import UserError
-from image import formats, spec, uki
+from image import formats, uki
 from image.toolbox import WORK, Toolbox
 from image.tree import inside
+from init.contract import paths
 from tests.image.conftest import Tools
 
 pytestmark = pytest.mark.image
@@ -81,12 +82,12 @@ def slot(image: Path, work: Path, partitions: list[dict[str, Any]]) -> tuple[Pat
 def test_the_partitions_are_those_of_the_layout(partitions: list[dict[str, Any]], manifest: dict[str, Any]) -> None:
     version = manifest["version"]
     assert [(part["type"], part["name"]) for part in partitions] == [
-        (ESP, spec.ESP_LABEL),
+        (ESP, paths.ESP_LABEL),
         (ROOT, f"hepto_{version}"),
         (HASHES, f"hepto_{version}_verity"),
         (ROOT, "_empty"),
         (HASHES, "_empty"),
-        (DATA, spec.DATA_LABEL),
+        (DATA, paths.DATA_LABEL),
     ]
     assert len({part["uuid"] for part in partitions}) == len(partitions)
     assert [part.get("attrs", "") for part in partitions[1:5]] == ["GUID:60"] * 4, "read-only"

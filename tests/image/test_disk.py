@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hepto.errors import UserError
-from image import disk, spec
-from init.rootdisk import ESP_LABEL
+from image import disk
+from init.contract import paths
 
 PARTS = disk.definitions("1.2", "/tmp/root.erofs", "/tmp/esp")
 
@@ -28,7 +28,7 @@ def test_a_definition_is_a_file_of_repart_d() -> None:
 
 def test_the_order_of_the_files_is_that_of_the_disk_and_the_data_come_last_to_grow() -> None:
     assert all(one.name < other.name for one, other in pairwise(PARTS))
-    assert dict(PARTS[-1].settings)["Label"] == spec.DATA_LABEL
+    assert dict(PARTS[-1].settings)["Label"] == paths.DATA_LABEL
     assert "CopyBlocks" not in settings("40-data")
 
 
@@ -59,7 +59,7 @@ def test_the_hashes_of_a_whole_slot_fit() -> None:
 
 
 def test_pid_1_looks_for_the_esp_by_the_name_that_it_gets() -> None:
-    assert settings("10-esp")["Label"] == spec.ESP_LABEL == ESP_LABEL
+    assert settings("10-esp")["Label"] == paths.ESP_LABEL
 
 
 def test_identifiers_follow_from_the_time_of_the_build() -> None:
