@@ -177,6 +177,8 @@ class Cluster:
         self._mesh.renew_key()
         self._keys.mesh = mesh.load_key(self._node.directory)
         self._clock.key_made()
+        if self._enrolment is not None:
+            self._enrolment.renew()
         if self._pki.locked:
             what, hint = f"its new key needs a grant: {why}", "boot the master; this node waits for it"
             self._board.problem(MESH_KEY, Reason.CERTIFICATE, INTERFACE, what, hint)

@@ -17,7 +17,7 @@ from hepto.edge.http import client_context
 
 SECONDS = 60.0
 """That an answer may take: an emulated node may be busy, and what is late is not lost."""
-PAUSE = 0.5
+PAUSE = 3.0
 """Seconds between two: the machine has other things to do."""
 
 
