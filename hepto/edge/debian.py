@@ -104,9 +104,10 @@ def ensure_go(cache: Path) -> dict[str, str]:
     """
     if shutil.which("go") and _go_version({}) >= GO_WANTED:
         return {}
-    sources = sources_for(read_sources(), SUITE)
+    origin = machine_origin(SUITE)
     packages = [f"{name}/{SUITE}" for name in GO_PACKAGES]
-    entry = ensure(cache / "go", key_of(SUITE, sources, *GO_PACKAGES), lambda target: fetch(target, sources, *packages))
+    key = key_of(SUITE, origin.identity, *GO_PACKAGES)
+    entry = ensure(cache / "go", key, lambda target: fetch(target, origin.sources, *packages))
     root = entry / "root/usr/lib/go-1.24"
     return {"PATH": f"{root / 'bin'}:{os.environ.get('PATH', os.defpath)}", "GOROOT": "", "GOTOOLCHAIN": "auto"}
 
