@@ -33,6 +33,12 @@ READY_LIMIT = 1200.0
 LIMIT = 180.0
 APISERVER = "kube-apiserver"
 GAVE_UP = "exited with status 255"
+PING = """
+for try in 1 2 3; do
+  /usr/bin/ping6 -c 1 -W 3 "$@" && exit 0
+done
+exit 1
+"""
 
 T = TypeVar("T")
 
@@ -138,9 +144,9 @@ class Node:
         """The mesh's peers by name, as the node's status has them."""
         return {peer["name"]: peer for peer in self.status()["mesh"]["peers"]}
 
-    def reaches(self, address: str) -> bool:
-        """True if one of three echo requests is answered."""
-        return self.run("/usr/bin/ping6", "-c", "3", "-W", "3", address).status == 0
+    def reaches(self, address: str, *options: str) -> bool:
+        """True if one of three echo requests is answered; `options` are further ones of ping."""
+        return self.run("/bin/sh", "-c", PING, "sh", *options, address).status == 0
 
     @property
     def directory(self) -> str:

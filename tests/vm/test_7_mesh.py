@@ -295,8 +295,7 @@ def test_all_addresses_change_at_once_and_nothing_is_restarted(nodes: Nodes) -> 
 
 def reached_whole(one: Node, other: Node, size: int) -> bool:
     """An echo request of `size` bytes in all comes back, maybe at the second try: the first learns the path."""
-    payload = str(size - 48)
-    return one.run("/usr/bin/ping6", "-c", "3", "-W", "3", "-s", payload, other.mesh_address()).status == 0
+    return one.reaches(other.mesh_address(), "-s", str(size - 48))
 
 
 def narrow(one: Node, other: str, mtu: int | None, reason: str) -> bool:

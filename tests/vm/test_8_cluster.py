@@ -119,8 +119,8 @@ def test_logs_exec_and_port_forward_work_across_nodes(nodes: Nodes) -> None:
     one, pod = nodes["one"], pod_on(nodes, "three")
     kubeconfig = f"{one.directory}/kubeconfig"
 
-    assert one.kubectl("exec", pod.name, "--", "/bin/busybox", "hostname") == pod.name
-    one.kubectl("exec", pod.name, "--", "/bin/busybox", "sh", "-c", "echo a word > /proc/1/fd/1")
+    script = "hostname; echo a word > /proc/1/fd/1"
+    assert one.kubectl("exec", pod.name, "--", "/bin/busybox", "sh", "-c", script) == pod.name
     eventually(lambda: "a word" in one.kubectl("logs", pod.name), "the log has it", LIMIT)
     done = one.run("/bin/sh", "-c", FORWARD, "sh", kubeconfig, pod.name, timeout=LIMIT)
     assert done.text == pod.name, done.stderr.decode()
