@@ -1,7 +1,8 @@
 """Peers of a WireGuard device: what hepto's netlink takes to set them, against `wg setconf` of the WireGuard tools.
 
     set 1000, set 10000   seconds of the guest's clock until an empty device has so many peers with an endpoint, two
-                          allowed networks and a keepalive each; the two ways in turn, each on a device of its own
+                          allowed networks and a keepalive each; the two ways in turn, each on a device of its own that
+                          has its key, as a node's has: for each peer the kernel multiplies with it
     one more              milliseconds for one peer more on the device of 1000, against `wg set`
 
 Reading the configuration file is part of `wg setconf`, making the changes from Python values part of ours. Routes are
@@ -32,6 +33,8 @@ from hepto.edge.wireguard import Endpoint, PeerChange
 
 variant, count, device = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 subprocess.run(["ip", "link", "add", device, "type", "wireguard"], check=True)
+private = b"\\x40" * 32
+wireguard.set_device(wireguard.Device(device, 0, private))
 dice = random.Random(count)
 peers = [
     (
@@ -56,7 +59,7 @@ def words(peer):
     return base64.b64encode(key).decode(), f"[{{address}}]:7948", ",".join(map(str, allowed))
 
 
-lines = []
+lines = ["[Interface]", f"PrivateKey = {{base64.b64encode(private).decode()}}"]  # without it setconf removes the key
 for key, endpoint, allowed in map(words, peers[:-1]):
     lines += ["[Peer]", f"PublicKey = {{key}}", f"Endpoint = {{endpoint}}", f"AllowedIPs = {{allowed}}",
               "PersistentKeepalive = 25"]

@@ -10,8 +10,9 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address, IPv6Network
+from typing import Any
 
-from hepto.edge.netlink import NETLINK_GENERIC, Netlink, attribute, attribute_list, attributes, nested
+from hepto.edge.netlink import NETLINK_GENERIC, NLA_F_NESTED, Netlink, attribute, attribute_list, attributes, nested
 from hepto.wireguard import Endpoint, KernelPeer
 
 GENL_ID_CTRL = 16
@@ -28,17 +29,26 @@ WGALLOWEDIP_A_FAMILY, WGALLOWEDIP_A_IPADDR, WGALLOWEDIP_A_CIDR_MASK = 1, 2, 3
 
 LARGEST_PIECE = 32_000
 """Bytes of peers in one message: WGDEVICE_A_PEERS is an attribute, whose length has 16 bits."""
+KEY_BYTES = 32
 ALLOWED_AT_ONCE = 512
 """Allowed IPs of a peer in one message, for the same reason (a peer of ours has two)."""
 
 _GENERIC = struct.Struct("=BBxx")
 _PORT = struct.Struct("=H")
-_FLAGS = struct.Struct("=I")
 _COUNT = struct.Struct("=Q")
 _TIME = struct.Struct("=qq")
 _FAMILY = struct.Struct("=H")
 _SOCKET_PORT = struct.Struct("!H")
 _SOCKADDR_IN6 = struct.Struct("=H2sI16sI")
+
+# The parts of a peer in the form of struct, padding included: of a thousand peers, each attribute by itself would cost
+# more than what the kernel does with it. An attribute begins with its length and kind.
+_PEER = "=HHHH32sHHI"
+_ENDPOINT = "HHH2sI16sI"
+_KEEPALIVE = "HHHxx"
+_LIST = "HH"
+_ALLOWED = "HHHHHxxHH16sHHBxxx"
+_ALLOWED_BYTES = struct.calcsize(f"={_ALLOWED}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,44 +134,55 @@ def peer_messages(name: str, changes: Iterable[PeerChange]) -> Iterator[bytes]:
 
 
 def _peer(change: PeerChange) -> Iterator[bytes]:
-    key = attribute(WGPEER_A_PUBLIC_KEY, change.public_key)
+    key, allowed = change.public_key, change.allowed or ()
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"a WireGuard key of {len(key)} bytes")
     if change.remove:
-        yield nested(0, key, attribute(WGPEER_A_FLAGS, _FLAGS.pack(WGPEER_F_REMOVE_ME)))
+        yield _pack(_PEER, _named(key, WGPEER_F_REMOVE_ME))
         return
     flags = 0 if change.new else WGPEER_F_UPDATE_ONLY
     if change.allowed is not None:
         flags |= WGPEER_F_REPLACE_ALLOWEDIPS
-    parts = [key, attribute(WGPEER_A_FLAGS, _FLAGS.pack(flags))]
-    if change.endpoint is not None:
-        parts.append(attribute(WGPEER_A_ENDPOINT, _sockaddr(change.endpoint)))
+    form, values = _PEER, _named(key, flags)
+    if (endpoint := change.endpoint) is not None:
+        form += _ENDPOINT
+        values += [
+            32,
+            WGPEER_A_ENDPOINT,
+            socket.AF_INET6,
+            _SOCKET_PORT.pack(endpoint.port),
+            0,
+            endpoint.address.packed,
+            0,
+        ]
     if change.keepalive is not None:
-        parts.append(attribute(WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, _PORT.pack(change.keepalive)))
-    allowed = change.allowed or ()
-    if allowed:
-        parts.append(_allowed(allowed[:ALLOWED_AT_ONCE]))
-    yield nested(0, *parts)
+        form += _KEEPALIVE
+        values += [6, WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL, change.keepalive]
+    yield _with(form, values, allowed[:ALLOWED_AT_ONCE])
     for start in range(ALLOWED_AT_ONCE, len(allowed), ALLOWED_AT_ONCE):
-        more = attribute(WGPEER_A_FLAGS, _FLAGS.pack(WGPEER_F_UPDATE_ONLY))
-        yield nested(0, key, more, _allowed(allowed[start : start + ALLOWED_AT_ONCE]))
+        yield _with(_PEER, _named(key, WGPEER_F_UPDATE_ONLY), allowed[start : start + ALLOWED_AT_ONCE])
 
 
-def _allowed(networks: tuple[IPv6Network, ...]) -> bytes:
-    return nested(
-        WGPEER_A_ALLOWEDIPS,
-        *(
-            nested(
-                0,
-                attribute(WGALLOWEDIP_A_FAMILY, _FAMILY.pack(socket.AF_INET6)),
-                attribute(WGALLOWEDIP_A_IPADDR, network.network_address.packed),
-                attribute(WGALLOWEDIP_A_CIDR_MASK, bytes((network.prefixlen,))),
-            )
-            for network in networks
-        ),
-    )
+def _named(key: bytes, flags: int) -> list[Any]:
+    """The values of _PEER."""
+    return [0, NLA_F_NESTED, 36, WGPEER_A_PUBLIC_KEY, key, 8, WGPEER_A_FLAGS, flags]
 
 
-def _sockaddr(endpoint: Endpoint) -> bytes:
-    return _SOCKADDR_IN6.pack(socket.AF_INET6, _SOCKET_PORT.pack(endpoint.port), 0, endpoint.address.packed, 0)
+def _with(form: str, values: list[Any], allowed: tuple[IPv6Network, ...]) -> bytes:
+    if allowed:
+        form += _LIST + _ALLOWED * len(allowed)
+        values += [4 + len(allowed) * _ALLOWED_BYTES, WGPEER_A_ALLOWEDIPS | NLA_F_NESTED]
+    for network in allowed:
+        values += [_ALLOWED_BYTES, NLA_F_NESTED, 6, WGALLOWEDIP_A_FAMILY, socket.AF_INET6]
+        values += [20, WGALLOWEDIP_A_IPADDR, network.network_address.packed]
+        values += [5, WGALLOWEDIP_A_CIDR_MASK, network.prefixlen]
+    return _pack(form, values)
+
+
+def _pack(form: str, values: list[Any]) -> bytes:
+    """The peer; the first value is to be its length."""
+    values[0] = struct.calcsize(form)
+    return struct.pack(form, *values)
 
 
 def _name(name: str, command: int) -> bytes:

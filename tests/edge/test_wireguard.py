@@ -6,6 +6,7 @@ from ipaddress import IPv6Address, IPv6Network
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyroute2.netlink.generic.wireguard import wgmsg
@@ -49,6 +50,12 @@ def test_pyroute2_reads_the_peer_that_is_set() -> None:
     assert (peer["WGPEER_A_ENDPOINT"]["addr"], peer["WGPEER_A_ENDPOINT"]["port"]) == ("2001:db8::7", 7948)
     assert peer["WGPEER_A_PERSISTENT_KEEPALIVE_INTERVAL"] == 25
     assert [item["addr"] for item in peer["WGPEER_A_ALLOWEDIPS"]] == [str(NODE), str(PODS)]
+
+
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_what_is_no_key_is_not_made_one(size: int) -> None:
+    with pytest.raises(ValueError, match=f"key of {size} bytes"):
+        list(peer_messages("wg0", [PeerChange(bytes(size))]))
 
 
 def test_a_change_says_what_changes_and_makes_no_peer() -> None:
