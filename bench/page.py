@@ -15,10 +15,11 @@ PICTURES = "benchmarks"
 BEGINNING = """\
 # Benchmarks
 
-What `make bench` has measured, written by it. Every figure is compared with something that was measured in the same
-run; the targets are ours. The machines are emulated (QEMU without KVM), so only ratios mean anything. Where a
-benchmark's clock is the number of instructions executed, it says so, and the host's load changes nothing; else it hits
-all that are compared alike. Every raw row is in `build/bench/NAME.csv`.
+What `make bench` has measured, written by it. What is compared was measured in the same run; the targets are ours.
+Machines that are booted are emulated (QEMU without KVM), so of times only ratios mean anything. Where a benchmark's
+clock is the number of instructions executed, it says so, and the host's load changes nothing; else it hits all that are
+compared alike. A commit with a `+` is one to which something had been changed. In a picture each dot is a value and the
+bar is their median. Every raw row is in `build/bench/NAME.csv`, and stays where it was measured.
 """
 MOST_LINES = 100
 """Of a table. A benchmark with more variants than that says all in its verdicts."""
@@ -46,9 +47,11 @@ def title(about: str) -> str:
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """A line for each figure and variant."""
+    """A line for each figure and variant; those of a figure one below the other, whatever the order of the rows."""
     lines = [_line(HEADER), "|---|---|" + "---:|" * (len(HEADER) - 2)]
-    for what, variant in dict.fromkeys((row.what, row.variant) for row in rows):
+    figures = list(dict.fromkeys(row.what for row in rows))
+    pairs = dict.fromkeys((row.what, row.variant) for row in rows)
+    for what, variant in sorted(pairs, key=lambda pair: figures.index(pair[0])):
         of_it = [row for row in rows if (row.what, row.variant) == (what, variant)]
         values = [row.value for row in of_it]
         shown = [_number(value, of_it[0].unit) for value in (statistics.median(values), min(values), max(values))]

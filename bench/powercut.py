@@ -137,13 +137,18 @@ def boot(image: Path, found: Emulator, disk: Path, told: Told) -> str:
 
 
 def rows(survivors: Sequence[Survivor], booted: Sequence[str]) -> list[Row]:
-    """One of each disk: 1 for whole, of the baseline 1 for a loss, where it had told anything."""
-    found = [
-        Row(f"cut {one.cut.position} ({one.cut.fate.value})", "disks", float(not one.wrong), "") for one in survivors
-    ]
+    """One of each disk, in their order: 1 for whole, of the baseline 1 for a loss, where it had told anything.
+
+    The variant is what became of the writes that were not flushed.
+    """
+    found = [Row(_fate(one), "disks", float(not one.wrong), "") for one in survivors]
     counted = [one for one in survivors if one.told.numbers.get("naive")]
-    found += [Row(f"cut {one.cut.position}", "naive lost", float(bool(one.naive)), "") for one in counted]
-    return found + [Row(f"boot {index}", "booted", float(not wrong), "") for index, wrong in enumerate(booted)]
+    found += [Row(_fate(one), "naive lost", float(bool(one.naive)), "") for one in counted]
+    return found + [Row("Ready again", "booted", float(not wrong), "") for wrong in booted]
+
+
+def _fate(one: Survivor) -> str:
+    return f"unflushed: {one.cut.fate.value}"
 
 
 def summary(found: Sequence[Row]) -> list[str]:

@@ -27,6 +27,17 @@ def test_the_table_has_a_line_for_each_figure_and_variant() -> None:
     assert {line.count("|") for line in lines} == {7}
 
 
+def test_the_lines_of_a_figure_are_together_whatever_the_order_of_the_rows() -> None:
+    rows = [Row(variant, what, 1.0, "") for variant in ("etcd", "kubelet") for what in ("kills", "lines lost")]
+
+    assert [line.split(" | ")[:2] for line in page.table(rows)[2:]] == [
+        ["| kills", "etcd"],
+        ["| kills", "kubelet"],
+        ["| lines lost", "etcd"],
+        ["| lines lost", "kubelet"],
+    ]
+
+
 def test_what_is_missed_is_printed_as_missed() -> None:
     written = page.page([Section("supervision", "P2: how soon.\n\nMore.", RESULT)])
 

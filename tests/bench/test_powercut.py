@@ -93,6 +93,7 @@ def survivor(wrong: str = "", told: int = 0, naive: str = "") -> Survivor:
 def test_all_disks_have_to_be_whole_and_the_baseline_has_to_lose_something() -> None:
     found = rows([survivor(), survivor(told=3, naive="naive is at 1, and 3 had been told"), survivor(told=3)], ["", ""])
 
+    assert [row.variant for row in found] == ["unflushed: all"] * 5 + ["Ready again"] * 2, "few lines on a page"
     assert summary(found) == [
         "disks: 3 of 3 (target: all): reached",
         "naive lost: 1 of 2 (target: some): reached",
