@@ -6,8 +6,11 @@ the machine changes. Works with and without root.
 
 import os
 import re
+import shlex
 import shutil
+import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +31,8 @@ OLDER = frozenset({"bookworm"})
 QEMU_PACKAGES = ("qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios", "ipxe-qemu", "ovmf")
 QEMU_FROM_BACKPORTS = ("qemu-system-x86", "qemu-system-common", "qemu-system-data", "seabios")
 LIBRARIES = "usr/lib/x86_64-linux-gnu"
+ANSWER_SECONDS = 120.0
+"""Until a tool has said which version it is: Python alone takes half a minute on a machine that is busy enough."""
 
 
 @dataclass(frozen=True)
@@ -71,11 +76,20 @@ def machine_codename(root: Path = Path("/")) -> str:
 
 
 def asked_version(argv: tuple[str, ...], environment: dict[str, str] | None = None) -> tuple[int, ...]:
-    """What a tool answers to --version; () if it does not run."""
+    """What a tool answers to --version; () if it does not run. Raises UserError if it does not end."""
+    return version_of(_answer((*argv, "--version"), environment or {}))
+
+
+def _answer(words: tuple[str, ...], environment: Mapping[str, str]) -> str:
     try:
-        return version_of(run([*argv, "--version"], environment={**os.environ, **(environment or {})}, timeout=30))
+        return run(words, environment={**os.environ, **environment}, timeout=ANSWER_SECONDS)
     except (CommandFailedError, OSError):
-        return ()
+        return ""
+    except subprocess.TimeoutExpired as error:
+        raise UserError(
+            f"“{shlex.join(words)}” did not end in {ANSWER_SECONDS:.0f} s",
+            "try again when this machine is less busy; if that does not help, look at that program",
+        ) from error
 
 
 def ensure_mkosi(cache: Path, origin: Origin | None = None) -> Mkosi:
@@ -113,11 +127,8 @@ def ensure_go(cache: Path) -> dict[str, str]:
 
 
 def _go_version(environment: dict[str, str]) -> tuple[int, ...]:
-    """What `go version` answers without fetching another; () if it does not run."""
-    try:
-        text = run(["go", "version"], environment={**os.environ, **environment, "GOTOOLCHAIN": "local"}, timeout=30)
-    except (CommandFailedError, OSError):
-        return ()
+    """What `go version` answers without fetching another; () if it does not run. Raises UserError if it hangs."""
+    text = _answer(("go", "version"), {**environment, "GOTOOLCHAIN": "local"})
     return version_of(text.removeprefix("go version go"))
 
 

@@ -2,9 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from hepto.edge import debian
 from hepto.edge.apt import read_sources, sources_for
 from hepto.edge.cache import key_of
 from hepto.edge.debian import GO_PACKAGES, SUITE, Qemu, ensure_go, machine_codename, version_of
+from hepto.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -51,6 +53,18 @@ def test_the_machines_go_is_used_if_it_can_fetch_toolchains(tmp_path: Path, monk
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
 
     assert ensure_go(tmp_path / "cache") == {}
+
+
+def test_a_tool_that_does_not_say_its_version_is_a_matter_of_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "go").write_text("#!/bin/sh\nexec tail -f /dev/null\n")
+    (tmp_path / "go").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(debian, "ANSWER_SECONDS", 0.1)
+
+    with pytest.raises(UserError, match="“go version” did not end"):
+        ensure_go(tmp_path / "cache")
 
 
 def test_a_go_too_old_is_put_behind_debians_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
