@@ -109,6 +109,7 @@ def test_a_pod_that_eats_all_memory_dies_alone(node: Node) -> None:
     assert untouched(node) == before
 
 
+@pytest.mark.long  # two minutes
 @pytest.mark.usefixtures("bystanders")
 def test_a_pod_that_forks_without_end_comes_to_its_limit_and_no_other_notices(node: Node) -> None:
     before = untouched(node)

@@ -1,4 +1,4 @@
-"""A full node and two pods run in a machine of 1 GiB."""
+"""A full node and two pods run in a machine of 1 GiB. `make bench-memory` looks at one as well."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from hepto.lab import demo
 from tests.vm import harness
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(500, func_only=True)]
+pytestmark = [pytest.mark.vm, pytest.mark.long, pytest.mark.timeout(500, func_only=True)]
 
 
 @pytest.fixture(scope="module")

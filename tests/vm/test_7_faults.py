@@ -276,9 +276,8 @@ def test_everything_is_in_order_again_when_ntp_has_put_the_clock_right(nodes: No
     assert others(lives(nodes)) == before
 
 
-@pytest.mark.parametrize(
-    "seconds", [pytest.param(HOURS, id="hours"), pytest.param(-YEARS, id="years", marks=pytest.mark.long)]
-)
+@pytest.mark.long  # the two before it have clocks that jump as well
+@pytest.mark.parametrize("seconds", [pytest.param(HOURS, id="hours"), pytest.param(-YEARS, id="years")])
 def test_clocks_that_jump_are_put_right(nodes: Nodes, seconds: float) -> None:
     """One has its time from NTP, and goes there; two has its time from one, and goes the other way."""
     one, two = nodes["one"], nodes["two"]
