@@ -7,7 +7,7 @@ by reason, and so is what a door refuses with a PeerError or with 401.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv6Network
+from ipaddress import IPv6Address, IPv6Network
 from typing import Final
 
 from hepto.edge.http_server import Handler, Request, Response
@@ -18,8 +18,6 @@ JOIN: Final = "/v1/join"
 RENEW: Final = "/v1/renew"
 OPERATOR: Final = "/v1/operator"
 TIME: Final = "/v1/time"
-INSIDE: Final = frozenset((TIME,))
-"""Doors that open to nodes on the mesh only."""
 MEDIA_TYPE: Final = "application/msgpack"
 UNPROVEN: Final = 401
 """The status with which a door says: no answer at all."""
@@ -49,7 +47,17 @@ Door = Callable[[bytes, bytes], Awaitable[Reply | Response]]
 """Called with the body and the SHA-256 of the key that the TLS server has shown (SubjectPublicKeyInfo)."""
 
 
-def router(doors: Mapping[str, Door], refused: Callable[[str], None], mesh: IPv6Network | None = None) -> Handler:
+@dataclass(frozen=True)
+class Inside:
+    """A door that opens to nodes on the mesh only."""
+
+    answer: Callable[[bytes, IPv6Address], Awaitable[Reply | Response]]
+    """Called with the body and the address of whoever asks, which is that of one node."""
+
+
+def router(
+    doors: Mapping[str, Door | Inside], refused: Callable[[str], None], mesh: IPv6Network | None = None
+) -> Handler:
     """The handler for these paths. `refused` hears the reason of every refusal that is answered.
 
     `mesh` holds the nodes' addresses on the mesh, which nobody else can come from: WireGuard ties each to a key, and
@@ -60,13 +68,16 @@ def router(doors: Mapping[str, Door], refused: Callable[[str], None], mesh: IPv6
         door = doors.get(request.path)
         if door is None:
             raise PeerError(Wrong.PATH)
-        if request.path in INSIDE and (mesh is None or request.peer not in mesh):
+        if isinstance(door, Inside) and (mesh is None or request.peer not in mesh):
             raise PeerError(Wrong.OUTSIDE)
         if request.method != "POST":
             raise PeerError(Wrong.METHOD)
         if request.headers.get("content-type") != MEDIA_TYPE:
             raise PeerError(Wrong.MEDIA_TYPE)
-        reply = await door(request.body, request.server_key)
+        if isinstance(door, Inside):
+            reply = await door.answer(request.body, request.peer)
+        else:
+            reply = await door(request.body, request.server_key)
         if isinstance(reply, Response):
             return reply
         if reply.status == UNPROVEN:

@@ -11,7 +11,7 @@ from ipaddress import IPv6Address, IPv6Network
 from typing import Final, NoReturn
 
 from hepto.api.relay import Relay
-from hepto.api.routes import Door, router
+from hepto.api.routes import Door, Inside, router
 from hepto.edge import http_server
 from hepto.edge.http_server import Certificate, HttpServer
 from hepto.edge.streams import listen
@@ -40,7 +40,7 @@ class ApiServer:
     def __init__(
         self,
         settings: Settings,
-        doors: Mapping[str, Door],
+        doors: Mapping[str, Door | Inside],
         is_member: Callable[[bytes], bool],
         relay: Relay | None = None,
     ):

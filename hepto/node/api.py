@@ -3,11 +3,11 @@
 Promises: a member passes connections on to nodes with a verified grant only.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address
 
 from hepto.api.relay import MASTER, Here, Relay, There
-from hepto.api.routes import JOIN, Door
+from hepto.api.routes import JOIN, Door, Inside
 from hepto.api.server import ApiServer, Settings
 from hepto.edge.pump import pause
 from hepto.node.board import Board
@@ -49,7 +49,7 @@ class NodeApi:
         """How many were refused, by reason."""
         return self._server.refused if self._server is not None else {}
 
-    async def run(self, doors: dict[str, Door]) -> None:
+    async def run(self, doors: Mapping[str, Door | Inside]) -> None:
         """Serve until cancelled; a port that is taken is named, and tried again."""
         relay = Relay(self._proof, self._find_here if JOIN in doors else self.find)
         settings = Settings(self._node.config.api_port, self._certificate, mesh=self._node.plan.nodes)

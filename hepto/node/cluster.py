@@ -16,7 +16,7 @@ from cryptography import x509
 
 from hepto.api import client
 from hepto.api.client import Candidate
-from hepto.api.routes import TIME, Door
+from hepto.api.routes import TIME, Door, Inside
 from hepto.clock.model import Handshake
 from hepto.edge.pump import now as monotonic
 from hepto.edge.pump import pause
@@ -282,10 +282,10 @@ class Cluster:
                 self._board.solved(SERVED)
                 await self._api.run(doors)
 
-    def _doors(self) -> dict[str, Door]:
-        times = {TIME: peertime.door(self._clock.answer)}
+    def _doors(self) -> dict[str, Door | Inside]:
+        inside = {TIME: peertime.door(self._clock.answer)}
         signs = isinstance(self._enrolment, Founder)
-        return times | self._served.doors(self._proof, self._orders.handlers(), signs=signs)
+        return {**inside, **self._served.doors(self._proof, self._orders.handlers(), signs=signs)}
 
     def _look_at_mesh(self) -> None:
         """Changes come in bursts, one for each echo: a look a moment later sees them all."""

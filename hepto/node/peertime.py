@@ -8,12 +8,13 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
+from ipaddress import IPv6Address
 from typing import Final
 
 from hepto.api import client, routes
 from hepto.api.client import Candidate, Membership
 from hepto.api.exchange import Caller, CallError, Failure
-from hepto.api.routes import Door
+from hepto.api.routes import Inside
 from hepto.clock import times
 from hepto.clock.model import PeerTime
 from hepto.edge.http_server import Response
@@ -27,14 +28,14 @@ SECONDS: Final = 10.0
 JSON: Final = "application/json"
 
 
-def door(answer: Callable[[], bytes]) -> Door:
-    """POST /v1/time, for peers on the mesh only (routes.INSIDE)."""
+def door(answer: Callable[[], bytes]) -> Inside:
+    """POST /v1/time, for peers on the mesh only."""
 
-    async def open_(body: bytes, server_key: bytes) -> Response:
-        del body, server_key
+    async def open_(body: bytes, peer: IPv6Address) -> Response:
+        del body, peer
         return Response(200, answer(), JSON)
 
-    return open_
+    return Inside(open_)
 
 
 class PeerTimes:

@@ -4,7 +4,7 @@ from ipaddress import IPv6Address, IPv6Network
 
 import pytest
 
-from hepto.api.routes import MEDIA_TYPE, TIME, Door, Reply, router
+from hepto.api.routes import MEDIA_TYPE, TIME, Door, Inside, Reply, router
 from hepto.edge.http_server import Request, Response
 from hepto.errors import PeerError
 from tests.api.example import LOOPBACK
@@ -92,17 +92,21 @@ MESH = IPv6Network("fd6d:9999:dd30:100::/56")
 PEER, STRANGER, POD = MESH[5], IPv6Address("2001:db8::5"), IPv6Address("fd6d:9999:dd30:300::5")
 
 
+async def inside(body: bytes, peer: IPv6Address) -> Reply:
+    return Reply(200, body + peer.packed)
+
+
 def from_there(peer: IPv6Address, mesh: IPv6Network | None) -> Response:
     request = Request("POST", TIME, TYPE, b"", peer, b"key")
 
     async def run() -> Response:
-        return await router({TIME: whole}, lambda _: None, mesh)(request)
+        return await router({TIME: Inside(inside)}, lambda _: None, mesh)(request)
 
     return asyncio.run(run())
 
 
 def test_some_doors_open_to_nodes_on_the_mesh_only() -> None:
-    assert from_there(PEER, MESH).body == b"whole"
+    assert from_there(PEER, MESH).body == PEER.packed
     for peer, mesh in ((STRANGER, MESH), (POD, MESH), (LOOPBACK, MESH), (PEER, None)):
         with pytest.raises(PeerError) as caught:
             from_there(peer, mesh)
