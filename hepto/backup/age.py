@@ -14,6 +14,8 @@ import base64
 import binascii
 import hashlib
 import hmac
+import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NoReturn, Protocol
 
@@ -41,6 +43,8 @@ _KIND: Final = "X25519"
 _WRAP: Final = b"age-encryption.org/v1/X25519"
 _ALONE: Final = "scrypt"
 """A stanza that must be the only one: whoever knows a passphrase could else pose as who made the file."""
+_LAST: Final = re.compile(rb"\n---[^\n]*\n")
+"""The last line of a head, and the end of the one before."""
 
 Token = Callable[[int], bytes]
 """Gives so many random bytes."""
@@ -99,6 +103,21 @@ def decrypt(keys: Sequence[bytes], source: Source) -> Iterator[bytes]:
         if last:
             return
         held, number = after, number + 1
+
+
+def recipients(data: bytes) -> tuple[int, int] | None:
+    """For whoever has no key: the length of the head that `data` begins with, and how many X25519 keys open the file.
+
+    None while the head is not whole. Raises BackupError if it is none.
+    """
+    if not data.startswith(MAGIC[: len(data)]):
+        _refuse(Reason.HEADER, "it is no file that age (version 1) has made")
+    end = _LAST.search(data)
+    if end is None:
+        return None
+    head, stanzas = _read_head(io.BytesIO(data[: end.end()]))
+    _mac_line(head)
+    return len(head), sum(_wrapped(stanza) is not None for stanza in stanzas if stanza.kind == _KIND)
 
 
 def _read(source: Source, size: int) -> bytes:

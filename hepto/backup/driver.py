@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Final
 from hepto.backup import age, archive, etcd
 from hepto.backup.archive import Entry, Manifest
 from hepto.backup.bolt import Database
+from hepto.backup.copies import Arrival
 from hepto.backup.reasons import BackupError, Reason
 from hepto.edge import http
 from hepto.values import Secret
@@ -99,6 +100,17 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
     file.seek(0)
     while piece := file.read(PIECE):
         yield piece
+
+
+def receive(path: str, arrival: Arrival, take: Callable[[], bytes | None]) -> None:
+    """A copy at `path`, of the pieces that `take` gives until it gives None. Raises PeerError, OSError; then no file.
+
+    What `take` raises is passed on.
+    """
+    with durable.writing(path) as put:
+        while (piece := take()) is not None:
+            put(arrival.feed(piece))
+        arrival.end()
 
 
 # --- the other way

@@ -8,15 +8,18 @@ import io
 import random
 from collections.abc import Callable
 
-from hepto.backup import age, archive
+from hepto.backup import age, archive, copies
 from hepto.backup.bolt import Database
+from hepto.backup.copies import Arrival, Offer, Refused
 from hepto.backup.reasons import BackupError, Reason
+from hepto.errors import PeerError
 from hepto.wireguard import public_key
 from tests.backup.database import REAL, SIZE, branch, bucket, leaf, whole
 from tests.backup.example import Taker, packed
 
 KEY = bytes(range(32))
 PUBLIC = public_key(KEY)
+NAME = "demo-one-20261130T161500Z.age"
 FILES = {"pki/ca.crt": b"certificate", "state.json": b"{}", archive.SNAPSHOT: b"database"}
 REASONS = frozenset(Reason)
 
@@ -53,12 +56,51 @@ def database(data: bytes) -> str:
         return error.detail.rstrip("0123456789")
 
 
-TARGETS: dict[str, Callable[[bytes], str]] = {"age": head, "archive": contents, "database": database}
+def copy(data: bytes) -> str:
+    """A file that a master gives to who keeps a copy: what is taken is whole and encrypted, however it comes."""
+    outcomes = set()
+    for step in (7, 4096):
+        arrival, taken = Arrival(Offer(NAME, len(data))), b""
+        try:
+            for place in range(0, len(data), step):
+                taken += arrival.feed(data[place : place + step])
+            arrival.end()
+        except PeerError as error:
+            assert error.reason in set(Refused)
+            outcomes.add(error.detail)
+        else:
+            assert taken == data
+            outcomes.add("whole")
+    (outcome,) = outcomes
+    return outcome
+
+
+def offers(data: bytes) -> str:
+    """What a master says that there is."""
+    try:
+        found = copies.load_offers(data, "demo", "one")
+    except PeerError as error:
+        assert error.reason in set(Refused)
+        return error.detail[:20]
+    assert copies.load_offers(copies.dump_offers(found), "demo", "one") == found
+    assert all("/" not in offer.name and not offer.name.startswith(".") for offer in found)
+    return f"{len(found)} offers"
+
+
+TARGETS: dict[str, Callable[[bytes], str]] = {
+    "age": head,
+    "archive": contents,
+    "database": database,
+    "copy": copy,
+    "offers": offers,
+}
 
 
 def seeds(target: str) -> tuple[bytes, ...]:
     """Contents to start from."""
-    if target == "age":
+    if target == "offers":
+        return tuple(copies.dump_offers([Offer(NAME, 1000)] * count) for count in (0, 1, 3))
+    if target in ("age", "copy"):
         chance = random.Random(1)
         keys = ([PUBLIC], [bytes(range(9, 41)), PUBLIC])
         return tuple(b"".join(age.encrypt(to, [b"abc"], chance.randbytes)) for to in keys)
