@@ -39,6 +39,8 @@ class Verb(StrEnum):
     REPLACE = "replace"
     REVOKE = "revoke"
     BACKUP = "backup"
+    BACKUPS = "backups"
+    COPY = "copy"
 
 
 ARGUMENTS: Final[dict[Verb, tuple[str, ...]]] = {
@@ -54,6 +56,8 @@ ARGUMENTS: Final[dict[Verb, tuple[str, ...]]] = {
     Verb.REPLACE: ("name", "fingerprint"),
     Verb.REVOKE: ("name",),
     Verb.BACKUP: (),  # -> bytes: a backup that is taken now, encrypted to the recipients of the master
+    Verb.BACKUPS: (),  # -> [{name, size, made, encrypted}]: what this node has, copies of a master's among them
+    Verb.COPY: ("name",),  # -> bytes: an encrypted one that this node has
 }
 """By verb: the arguments, all of them texts. What comes back is whatever JSON can say."""
 

@@ -18,6 +18,8 @@ JOIN: Final = "/v1/join"
 RENEW: Final = "/v1/renew"
 OPERATOR: Final = "/v1/operator"
 TIME: Final = "/v1/time"
+BACKUPS: Final = "/v1/backups"
+BACKUP: Final = "/v1/backup"
 MEDIA_TYPE: Final = "application/msgpack"
 UNPROVEN: Final = 401
 """The status with which a door says: no answer at all."""

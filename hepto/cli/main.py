@@ -52,7 +52,7 @@ COMMANDS = {
     "boot-chart": Row("hepto.cli.boot_chart:command", "Draw how a node's boot went."),
     "node": Row("hepto.cli.node:command", "Show and change who belongs to the cluster."),
     "kubeconfig": Row("hepto.cli.kubeconfig:command", "Fetch an administrator's kubeconfig."),
-    "backup": Row("hepto.cli.backup:command", "Take a backup of a master."),
+    "backup": Row("hepto.cli.backup:command", "Take a backup of a master, or fetch one that a node has."),
     "gossip": Row("hepto.cli.gossip:command", "Show the members that gossip knows; run one alone."),
     "info": Row("hepto.cli.info:command", "Print what a configuration means."),
     "options": Row("hepto.cli.options:command", "Print the options of a node."),

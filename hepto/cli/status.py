@@ -192,6 +192,8 @@ def _facts(found: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append(("cluster CA", found["authority"]))
     if found.get("backup"):
         rows.append(("backup", _backup(found["backup"])))
+    if found.get("copies"):
+        rows += _copies(found)
     gossip = found["gossip"]
     if gossip:
         rows.append(("gossip", _gossip(gossip)))
@@ -218,6 +220,20 @@ def _backup(backup: dict[str, Any]) -> str:
 
     kind = "encrypted" if backup["encrypted"] else "not encrypted"
     return f"{time_of_day(backup['made'], exact=False)}, {kind}: {backup['path']}"
+
+
+def _copies(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """On a master: who else has its newest backup. Elsewhere: what is kept for the master."""
+    nodes, here = found["copies"]["nodes"], found["copies"]["here"]
+    backup = found.get("backup")
+    if backup and backup["encrypted"]:
+        newest = backup["path"].rpartition("/")[2]
+        have = sorted(name for name, names in nodes.items() if newest in names)
+        older = sorted(name for name, names in nodes.items() if names and newest not in names)
+        said = [f"the newest on {', '.join(have)}"] if have else ["no other node has the newest"]
+        yield "copies", "; ".join([*said, *([f"older ones on {', '.join(older)}"] if older else [])])
+    elif here:
+        yield "copies", f"{len(here)} of the master's backups, the newest {here[-1]}"
 
 
 def _gossip(gossip: dict[str, Any]) -> str:

@@ -27,11 +27,12 @@ from hepto.mesh.driver import MeshDriver
 from hepto.mesh.model import State as PeerState
 from hepto.mesh.plan import INTERFACE
 from hepto.net.model import View
-from hepto.node import desired, keys, peertime
+from hepto.node import copies, desired, keys, peertime
 from hepto.node.api import NodeApi, Proof
 from hepto.node.applicant import Applicant
 from hepto.node.board import Board
 from hepto.node.contacts import Contacts
+from hepto.node.copies import Copier, Shelf
 from hepto.node.desired import Identity
 from hepto.node.founder import Founder
 from hepto.node.orders import NodeOrders
@@ -95,6 +96,7 @@ class Cluster:
             fresh=self._look_again,
         )
         self._times = PeerTimes(clock, self._up, self._place, self._asker)
+        self._copier = Copier(board, node, self._up, self._roster.is_master, self._place, self._asker)
         self._membership: Membership | None = None
         self._enrolment: Founder | Applicant | None = None
         self._chosen, self._enrolled = asyncio.Event(), asyncio.Event()
@@ -114,8 +116,9 @@ class Cluster:
 
     @property
     def refused(self) -> dict[str, dict[str, int]]:
-        """What others sent and was not taken, by kind and reason: grants, calls of the API, peers' times."""
-        return {"grants": dict(self._roster.refused), "calls": self._api.refused, "times": dict(self._times.refused)}
+        """What others sent and was not taken, by kind and reason: grants, calls of the API, peers' times, copies."""
+        found = {"grants": self._roster.refused, "times": self._times.refused, "copies": self._copier.refused}
+        return {"calls": self._api.refused, **{kind: dict(counts) for kind, counts in found.items()}}
 
     def mint(self) -> bytes:
         """A `system:masters` certificate with its key, for minutes and in memory only (masters)."""
@@ -270,6 +273,8 @@ class Cluster:
             group.create_task(self._mesh.run(self._look_at_mesh))
             group.create_task(self._serve())
             group.create_task(self._times.run())
+            if not isinstance(self._enrolment, Founder):
+                group.create_task(self._copier.run())
 
     async def _serve(self) -> None:
         while True:
@@ -285,7 +290,10 @@ class Cluster:
     def _doors(self) -> dict[str, Door | Inside]:
         inside = {TIME: peertime.door(self._clock.answer)}
         signs = isinstance(self._enrolment, Founder)
-        return {**inside, **self._served.doors(self._proof, self._orders.handlers(), signs=signs)}
+        if signs:
+            inside |= Shelf(self._board, self._node.directory, self._roster.node_at).doors()
+        handlers = self._orders.handlers() | copies.handlers(self._node.directory)
+        return {**inside, **self._served.doors(self._proof, handlers, signs=signs)}
 
     def _look_at_mesh(self) -> None:
         """Changes come in bursts, one for each echo: a look a moment later sees them all."""

@@ -90,6 +90,12 @@ class Facts:
     """The newest; None before there is any, and on nodes that are no master."""
     no_backup: str = ""
     """Why the last one could not be taken."""
+    copies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The names of this master's backups that other nodes have said to have, by node."""
+    copies_here: tuple[str, ...] = ()
+    """The names of copies of a master's backups on this node, the oldest first."""
+    no_copy: str = ""
+    """Why this node's disk did not take the last one."""
     fingerprint: str = ""
     """SHA-256 of the cluster's CA."""
     workers: frozenset[str] = frozenset()

@@ -196,6 +196,10 @@ class Roster:
         known = self._enrolled.get(name)
         return known is not None and known.grant.role.has_control_plane and not self.is_revoked(known.grant)
 
+    def node_at(self, address: IPv6Address) -> str | None:
+        """The node with this address on the mesh."""
+        return next((peer.name for peer in self.peers() if peer.address == address), None)
+
     def revoked_keys(self) -> frozenset[bytes]:
         """WireGuard keys that must not be in the mesh."""
         return self._seen().revoked

@@ -215,6 +215,10 @@ def answer(
         "clock": facts.clock,
         "authority": facts.fingerprint,
         "backup": None if facts.backup is None else asdict(facts.backup),
+        "copies": {
+            "nodes": {name: list(found) for name, found in facts.copies.items()},
+            "here": list(facts.copies_here),
+        },
         "configuration": _plain_configuration(facts),
         "mistakes": [asdict(mistake) for mistake in facts.mistakes],
         "warnings": [*facts.warnings, *(network.warnings if network else ()), *_backups(facts)],
@@ -245,6 +249,8 @@ def _backups(facts: Facts) -> Iterator[str]:
     """What is wrong with them: one that nobody can open elsewhere is lost together with the disk."""
     if facts.no_backup:
         yield f"no backup could be taken: {facts.no_backup}; it is tried again"
+    if facts.no_copy:
+        yield f"no copy of the master's backup is kept: {facts.no_copy}; it is tried again"
     if facts.backup is not None and not facts.backup.encrypted:
         yield (
             "backups stay on this master's disk, not encrypted, and are lost with it: "

@@ -13,7 +13,7 @@ import pytest
 from hepto.cli import status
 from hepto.errors import ExitCode, UserError
 from hepto.mesh.model import View
-from hepto.node.facts import Clock
+from hepto.node.facts import Backup, Clock
 from hepto.node.status import answer
 from hepto.node.status import status as status_of
 from init.contract import boots, durable
@@ -148,3 +148,28 @@ def test_a_peer_that_was_refused_is_named_even_if_there_is_no_other() -> None:
     facts = replace(running(), peers=View(refused=(("two", "key-taken"),)))
 
     assert "no peer; two refused: key-taken" in shown(answer(status_of(facts), 130.0))
+
+
+@pytest.mark.parametrize(
+    ("copies", "said"),
+    [
+        ({}, "no other node has the newest"),
+        ({"two": ()}, "no other node has the newest"),
+        ({"two": ("new",), "three": ("new", "old")}, "the newest on three, two"),
+        ({"two": ("new",), "three": ("old",)}, "the newest on two; older ones on three"),
+    ],
+)
+def test_a_master_says_where_copies_of_its_backups_are(copies: dict[str, tuple[str, ...]], said: str) -> None:
+    facts = replace(running(), backup=Backup("/data/backups/new", 10, 0, True), copies=copies)
+
+    (line,) = (line for line in shown(answer(status_of(facts), 10.0)).splitlines() if line.startswith("copies"))
+    assert line.split(None, 1)[1] == said
+
+
+def test_a_keeper_says_what_it_keeps_and_why_it_does_not() -> None:
+    facts = replace(running(), copies_here=("old", "new"), no_copy="new has 9 bytes, and 8 of 40 are free")
+    output = shown(answer(status_of(facts), 10.0))
+
+    assert "2 of the master's backups, the newest new" in output
+    assert "warning: no copy of the master's backup is kept: new has 9 bytes" in output
+    assert "copies" not in shown(answer(status_of(running()), 10.0))

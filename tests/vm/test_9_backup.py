@@ -1,6 +1,7 @@
 """A master that is lost with its disk comes back on another machine: the same CA, the same objects, the same nodes.
 
-`one` is the master and `two` a worker; `spare` is the machine that becomes `one` again. One story, in order.
+`one` is the master and `two` a worker, which keeps a copy of its backup: that is what is restored. `spare` is the
+machine that becomes `one` again. One story, in order.
 """
 
 import dataclasses
@@ -36,6 +37,8 @@ class Story:
     nodes: dict[str, Node]
     operator: Path
     backup: Path
+    name: str = ""
+    """That of the backup on the master."""
     authority: str = ""
     uid: str = ""
 
@@ -87,18 +90,38 @@ def test_an_operator_fetches_a_backup(story: Story) -> None:
 
     assert json.loads(said)["size"] == story.backup.stat().st_size
     assert story.backup.read_bytes().startswith(b"age-encryption.org/v1\n")
-    assert one.status()["backup"]["encrypted"] is True
+    made = one.status()["backup"]
+    assert made["encrypted"] is True
+    story.name = made["path"].rpartition("/")[2]
     one.apply({**OBJECT, "data": {"word": "after"}})
+
+
+def test_a_worker_keeps_a_copy_and_the_master_knows(story: Story) -> None:
+    one, two = story.nodes["one"], story.nodes["two"]
+
+    eventually(
+        lambda: story.name in two.status()["copies"]["here"], "two has it", LIMIT, lambda: two.status()["refused"]
+    )
+    eventually(lambda: story.name in one.status()["copies"]["nodes"].get("two", ()), "one knows", LIMIT)
+    assert two.sh(f"stat -c %a {two.directory}/copies/{story.name}") == "600"
 
 
 @pytest.mark.parametrize("command", [command for command in commands() if where(command) is Where.BACKUP])
 def test_what_the_documentation_says_works(story: Story, command: str, tmp_path: Path) -> None:
     _, *said = shlex.split(command)
     said[said.index("--anchor") + 1] = story.nodes["two"].view()["address"]
-    said[said.index("-o") + 1] = str(tmp_path / "demo.age")
     del said[said.index("--key") : said.index("--key") + 2]
+    file = tmp_path / "demo.age"
+    if "-o" in said:
+        said[said.index("-o") + 1] = str(file)
 
-    assert outside.run(story.nodes["one"], story.operator, *said).strip() == str(tmp_path / "demo.age")
+    found = outside.run(story.nodes["one"], story.operator, *said)
+
+    if "-o" in said:
+        assert found.strip() == str(file)
+        assert file.read_bytes().startswith(b"age-encryption.org/v1\n")
+    else:
+        assert {line.split()[0] for line in found.splitlines()[1:]} == {"one", "two"}
 
 
 def test_another_machine_waits_for_the_backup(story: Story) -> None:
@@ -113,6 +136,16 @@ def test_another_machine_waits_for_the_backup(story: Story) -> None:
     eventually(lambda: "hepto.restore" in line(), "it waits", LIMIT, line)
 
     assert f"there is no {FILE}" in line()
+
+
+def test_the_worker_gives_its_copy_back_while_the_master_is_gone(story: Story) -> None:
+    two, first = story.nodes["two"], story.backup.read_bytes()
+    words = ("backup", "--from", "two", "--name", story.name, "--json", "--anchor", two.view()["address"])
+
+    said = outside.run(two, story.operator, *words, "-o", str(story.backup))
+
+    assert json.loads(said)["size"] == story.backup.stat().st_size
+    assert story.backup.read_bytes() == first
 
 
 def test_a_file_that_is_cut_off_is_refused_by_name(story: Story) -> None:
