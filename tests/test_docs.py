@@ -1,5 +1,7 @@
 """Every command in the documentation is run by a test: those that need no node, here."""
 
+import ast
+import functools
 import re
 import shlex
 import subprocess
@@ -8,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from hepto import sources
+from hepto.config import resolve
+from hepto.given import SourceKind
 from hepto.options import OPTIONS
 from init.contract import paths
 from init.contract.status import Reason
@@ -46,6 +51,63 @@ def test_every_link_leads_somewhere() -> None:
     ]
 
     assert broken == []
+
+
+def test_every_link_to_a_heading_finds_it() -> None:
+    broken = []
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target, heading in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text()):
+            text = (page.parent / target if target else page).read_text()
+            lines = (line.lstrip("# ").lower() for line in text.splitlines() if line.startswith("#"))
+            if heading not in {re.sub(r"[^a-z0-9 -]", "", line).replace(" ", "-") for line in lines}:
+                broken.append(f"{page.name}: {target}#{heading}")
+
+    assert broken == []
+
+
+@functools.cache
+def words_of_the_code() -> str:
+    """All texts in the sources of what runs."""
+    paths = (path for root in ("init", "hepto", "image") for path in (ROOT / root).rglob("*.py"))
+    nodes = (node for path in paths for node in ast.walk(ast.parse(path.read_text())))
+    return "\n".join(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+SYMPTOMS = [
+    part.strip(" ;")
+    for line in (ROOT / "docs/troubleshooting.md").read_text().splitlines()
+    if line.startswith("| ")
+    for said in re.findall("`([^`]+)`", line.split("|")[1])
+    for part in said.split("…")
+    if part.strip(" ;()")
+]
+
+
+def test_symptoms_are_found() -> None:
+    assert len(SYMPTOMS) > 40
+
+
+@pytest.mark.parametrize("symptom", SYMPTOMS)
+def test_what_hepto_is_said_to_say_is_in_its_code(symptom: str) -> None:
+    assert symptom in words_of_the_code()
+
+
+BLOCKS = [
+    block
+    for block in re.split(r"\n\n", (ROOT / "docs/quickstart.md").read_text())
+    if all(re.match(r"    [a-z-]+=", line) for line in block.splitlines())
+]
+
+
+def test_the_configurations_of_the_quick_starts_are_found() -> None:
+    assert len(BLOCKS) == 3
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_configuration_of_the_quick_starts_has_no_mistake(block: str) -> None:
+    given = sources.parse_file(block.encode(), "hepto.conf", SourceKind.VOLUME)
+
+    assert resolve(given, key_elsewhere=True).mistakes == ()
 
 
 def test_the_closed_list_of_reasons_is_whole() -> None:
