@@ -74,10 +74,15 @@ def _once(waits: Iterable[Wait]) -> tuple[Wait, ...]:
 
 
 def console(found: Status, now: float) -> tuple[str, ...]:
-    """What the console shows: the one line, or every mistake of the configuration."""
+    """What the console shows: the one line, or every mistake of the configuration.
+
+    A node that is ready also says which CA it belongs to: a server has no other place where an operator can read that
+    before trusting it.
+    """
     mistakes = found.facts.mistakes
     if not mistakes:
-        return (found.line(now),)
+        authority = found.facts.fingerprint
+        return (found.line(now), *((f"cluster CA {authority}",) if found.ready and authority else ()))
     lines = (f"{mistake.what}; {mistake.hint}" for mistake in mistakes)
     return ("waiting for configuration: nothing is started", *lines)
 

@@ -67,6 +67,14 @@ def test_what_several_parts_wait_for_is_said_once() -> None:
     assert [(wait.what, wait.since) for wait in found.waits] == [("the data disk is full", 3.0), ("broken", 3.0)]
 
 
+def test_the_console_of_a_ready_node_shows_the_ca_to_compare() -> None:
+    ready, away = replace(running(), fingerprint="ab" * 32), replace(running({}), fingerprint="ab" * 32, network=None)
+
+    assert console(status(ready), 1.0) == (status(ready).line(1.0), f"cluster CA {'ab' * 32}")
+    assert len(console(status(away), 1.0)) == 1
+    assert len(console(status(running()), 1.0)) == 1
+
+
 def test_all_mistakes_of_the_configuration_are_on_the_console_and_nothing_else_is_waited_for() -> None:
     mistakes = (
         Mistake("hepto.rol", "hepto.rol is unknown", "did you mean hepto.role?"),

@@ -129,5 +129,6 @@ def test_the_console_has_said_why_it_waited_and_that_it_is_ready(node: Node) -> 
 
     assert "waiting for " in console
     assert "ready: node one of cluster demo" in console
+    assert f"cluster CA {node.status()['authority']}" in console
     assert "Traceback" not in console
     assert "Kernel panic" not in console
