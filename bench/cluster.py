@@ -2,7 +2,7 @@
 
     join      seconds of the host's clock from power-on of the third node (the others are Ready) until it is Ready by
               its own word; `again`: after a reset, when it belongs to the cluster already
-    transfer  seconds of one TCP stream of 16 MiB (busybox nc) from a pod on the second node to a pod on the third, and
+    transfer  seconds of one TCP stream of 2 MiB (busybox nc) from a pod on the second node to a pod on the third, and
               from the one node to the other through wg0, in turn
     latency   milliseconds of a round trip, the mean of 20, the same two ways
     elsewhere seconds from the end of the third node's power to its pod running on another node, beside what upstream's
@@ -34,7 +34,7 @@ from hepto.lab.client import LabClient
 
 CLUSTER = "bench"
 LIMIT_SECONDS = 1200.0
-BLOCKS = 256
+BLOCKS = 32
 """Of 64 KiB."""
 PORT = 9099
 NODE, POD = "node to node", "pod to pod"
