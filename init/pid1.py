@@ -121,6 +121,8 @@ class Init:
         asleep = self._skipped and not (self._doubt or self._reaper.more)
         due = self._woken.due if asleep else self._due()
         until = min(due, self._reaper.look_at)
+        if (quiet := self._reaper.quiet_until - linux.now()) > 0.0:
+            signal.sigtimedwait((), quiet)
         ready = self._poller.wait(until - linux.now() if until < inf else None)
         self._woken.woken(len(ready), due)
         self._agenda.extend((*ready, lambda: self._reaper.reap(linux.now(), self._woken.died), self._stages))

@@ -14,6 +14,8 @@ from init.inbox import Inbox
 BATCH = 256
 LOOK_AGAIN = 0.004
 """Seconds until it is looked who else has died when a signal told of one: signals of one kind are merged."""
+STORM = 16
+"""So many deaths between two looks are a storm: a look at many costs less than a signal for each."""
 
 
 class Death(NamedTuple):
@@ -31,8 +33,14 @@ class Reaper:
         self._told = told
         self._deaths: Inbox[Death] = Inbox()
         self._again = True  # of who died before an exec no signal may be left
+        self._since = 0  # deaths since the last look
         self.look_at = inf
         """When it is to be looked who else has died."""
+
+    @property
+    def quiet_until(self) -> float:
+        """In a storm no signal need be read until then."""
+        return self.look_at if self._since >= STORM else 0.0
 
     @property
     def more(self) -> bool:
@@ -55,16 +63,21 @@ class Reaper:
         """
         if died is None or self._again or now >= self.look_at:
             self._again = True  # until no more are found
-            self._again, self.look_at = not self._take_all(), inf
+            self._since = self._take_all()
+            self._again = self._since == BATCH
+            self.look_at = now + LOOK_AGAIN if self._since >= STORM else inf
         else:
             self._again = True  # until it is taken
-            self._take(os.P_PID, died)
+            self._since += self._take(os.P_PID, died)
             self._again, self.look_at = False, min(self.look_at, now + LOOK_AGAIN)
         self._deaths.deliver(self._tell)
 
-    def _take_all(self) -> bool:
-        """False if there may be more."""
-        return any(not self._take(os.P_ALL, 0) for _ in range(BATCH))
+    def _take_all(self) -> int:
+        """How many; of BATCH there may be more."""
+        for number in range(BATCH):
+            if not self._take(os.P_ALL, 0):
+                return number
+        return BATCH
 
     def _take(self, kind: int, number: int) -> bool:
         """False if none such is dead."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from init.reaper import BATCH, LOOK_AGAIN, Reaper
+from init.reaper import BATCH, LOOK_AGAIN, STORM, Reaper
 
 NOW = 10.0
 STRANGER = 99
@@ -134,6 +134,23 @@ def test_more_than_a_batch_goes_on_without_a_signal(reaper: Reaper, kernel: Kern
     reaper.reap(NOW, died=102)
     assert len(told) == BATCH + 1
     assert not reaper.more
+
+
+def test_in_a_storm_no_signal_need_be_read_until_the_next_look(reaper: Reaper, kernel: Kernel, told: list[int]) -> None:
+    kernel.dead = list(range(3 * STORM))
+    for number in range(STORM - 1):
+        reaper.reap(NOW, died=100 + number)
+        assert reaper.quiet_until <= NOW
+    reaper.reap(NOW, died=100 + STORM - 1)
+    assert reaper.quiet_until == reaper.look_at == NOW + LOOK_AGAIN
+
+    reaper.reap(NOW + LOOK_AGAIN, died=100 + STORM)
+    assert len(told) == 3 * STORM
+    assert reaper.quiet_until == NOW + 2 * LOOK_AGAIN, "it is not over yet"
+
+    reaper.reap(NOW + 2 * LOOK_AGAIN)
+    assert reaper.quiet_until <= NOW
+    assert reaper.look_at == inf
 
 
 def test_what_the_kernel_refuses_is_tried_again(reaper: Reaper, kernel: Kernel, told: list[int]) -> None:
