@@ -30,9 +30,19 @@ _CREDENTIAL_KINDS = {
     "cidata": SourceKind.CIDATA,
 }
 
+_HOST_KINDS = {"flag": SourceKind.FLAG, "environment": SourceKind.ENVIRONMENT}
+
+
+def is_contained(root: Path = Path("/")) -> bool:
+    """True in a container on a host, whose kernel command line and firmware are not this node's."""
+    return any((root / paths.CREDENTIALS.strip("/") / name).is_dir() for name in paths.HOST_SOURCES)
+
 
 def read_machine(root: Path = Path("/")) -> list[Given]:
-    """Everything that a booted machine was given. Never raises."""
+    """Everything that a booted machine, or a container on a host, was given. Never raises."""
+    if is_contained(root):
+        found = ((root / paths.CREDENTIALS.strip("/") / name, kind) for name, kind in _HOST_KINDS.items())
+        return [given for directory, kind in found for given in _read_credentials(directory, kind)]
     givens = _read_cmdline(root / "proc/cmdline")
     for name, kind in _CREDENTIAL_KINDS.items():
         directory = root / paths.CREDENTIALS.strip("/") / name

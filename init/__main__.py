@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 RESUME, AGAIN = "resume=", "again="
 """Arguments of an exec of ourselves: the memfd that tells where to go on, and how often that has failed."""
+CONTAINER = "container"
+"""Argument: there is no machine here, only namespaces of somebody else's."""
 TRIES, BREATH = 3, 0.2
 _compiled = 0
 
@@ -29,7 +31,7 @@ _compiled = 0
 def main() -> None:
     """PID 1, or a subprogram."""
     arguments = sys.argv[1:]
-    if arguments and not arguments[0].startswith((RESUME, AGAIN)):
+    if arguments and not arguments[0].startswith((RESUME, AGAIN, CONTAINER)):
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         _subprogram(arguments[0])
         return
@@ -111,11 +113,14 @@ def _pid1(memory: int, tries: int) -> None:
     settings = Settings(
         phases=phases.BOOT,
         tasks=phases.TASKS,
-        end=end,
+        end=end,  # in a container reboot(2) ends PID 1 by a signal that says which end it was (pid_namespaces(7))
         bind=bind,
         unmount=unmount,
         cad_off=lambda: linux.reboot(linux.REBOOT_CAD_OFF),
     )
+    if CONTAINER in sys.argv:
+        program = (*settings.program, CONTAINER)
+        settings = settings._replace(phases=phases.CONTAINER, program=program, machine=False, cad_off=lambda: None)
     before = handover.read(memory, tries) if memory >= 0 else None
     Init(settings, before, lambda: _compiled).run()
 
@@ -144,6 +149,8 @@ def _last_resort() -> None:
     while True:
         found = signal.sigtimedwait((signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPWR), 10.0)
         if found is not None and found.si_signo != signal.SIGCHLD:
+            if CONTAINER in sys.argv:
+                os._exit(1)  # with PID 1 ends all of a container; the kernel's own means would end its host
             os.sync()
             with open("/proc/sysrq-trigger", "w", encoding="ascii") as file:
                 file.write("b" if found.si_signo == signal.SIGINT else "o")

@@ -82,7 +82,21 @@ class Directory(NamedTuple):
         os.chmod(root + self.path, self.mode)
 
 
-Operation = Mount | Propagate | Link | Write | Directory
+class Guard(NamedTuple):
+    """Make what is there a mount of its own, read-only or, below one that is, writable again."""
+
+    path: str
+    writable: bool = False
+
+    def execute(self, root: str = "") -> None:
+        """Do it. Raises OSError."""
+        path = root + self.path
+        linux.mount(path, path, flags=linux.MS_BIND)
+        read_only = 0 if self.writable else linux.MS_RDONLY
+        linux.mount("none", path, flags=linux.MS_REMOUNT | linux.MS_BIND | NO_PROGRAMS | read_only)
+
+
+Operation = Mount | Propagate | Link | Write | Directory | Guard
 
 OPERATIONS: tuple[Operation, ...] = (
     # Bidirectional mounts (CSI, Cilium) need a shared root; what is mounted below a shared mount is shared too.
@@ -111,6 +125,21 @@ OPERATIONS: tuple[Operation, ...] = (
     Directory(paths.CREDENTIALS, 0o700),
     Directory("/run/lock", 0o1777),
 )  # fmt: skip
+
+_OF_THE_MACHINE = ("/dev", "/run", MODPROBE_PATH)
+"""Given to a container by its host, or the whole machine's."""
+_SYSTEM, _NETWORK, _SYSRQ = "/proc/sys", "/proc/sys/net", "/proc/sysrq-trigger"
+
+CONTAINER: tuple[Operation, ...] = (
+    OPERATIONS[0],
+    # Before anything is shared, or each would be mounted twice. Variables that are not of this network namespace are
+    # the host's. The kubelet sets six of them, and does not start if it may not.
+    Guard(_SYSTEM),
+    Guard(_NETWORK, writable=True),
+    *(Guard(f"{_SYSTEM}/{name}", writable=True) for name in paths.KUBELET_SYSCTLS),
+    Guard(_SYSRQ),
+    *(item for item in OPERATIONS[1:] if (item.path if isinstance(item, Write) else item[1]) not in _OF_THE_MACHINE),
+)
 
 
 def perform(operations: tuple[Operation, ...], root: str = "") -> list[str]:

@@ -1,6 +1,7 @@
 """The boot as data: which phases there are, in which order, and the tasks they name (design: boot.md section 1).
 
-`BOOT` is the whole order of a machine. A host container runs another tuple over the same tasks. Logger and agent are
+`BOOT` is the whole order of a machine, `CONTAINER` that of a container on somebody else's (`hepto start`), which has
+been given its root, /dev, /run with the credentials, and the data directory. Logger and agent are
 started as soon as there are file systems and control groups, so that the agent's imports overlap with module loading
 and the data disk; it finds in boot.json when `credentials` and `data` are done. Tasks only translate: what they do is
 in the module of its name, imported when its turn comes, since the agent's start waits for what is imported here.
@@ -28,6 +29,13 @@ BOOT: tuple[Phase, ...] = (
     Phase("data", "data", after=("mounts",)),
     Phase("seed", "seed", after=("data",), background=True),
 )  # fmt: skip
+
+CONTAINER: tuple[Phase, ...] = (
+    Phase("mounts", "mounts-contained"),
+    Phase("services", "services", again=True),
+    Phase("data", "data-given", after=("mounts",)),
+)
+"""No keys: /proc/cmdline is the host's."""
 
 MODPROBE_TIME = 120.0
 LOADING = "loading modules"
@@ -66,6 +74,13 @@ def built_in(debug: frozenset[str]) -> dict[str, Service]:
 def mount_all(world: World) -> Task:
     """Pseudo file systems, links, directories."""
     for failure in mounts.perform(mounts.OPERATIONS, world.root):
+        world.log(failure)
+    yield from ()
+
+
+def mount_contained(world: World) -> Task:
+    """The same for a container: nothing that is the whole machine's."""
+    for failure in mounts.perform(mounts.CONTAINER, world.root):
         world.log(failure)
     yield from ()
 
@@ -159,6 +174,12 @@ def find_data(world: World) -> Task:
     yield from datadisk.task(world, lambda: bool(world.state.get(LOADING)))
 
 
+def data_given(world: World) -> Task:
+    """The data directory is there; it is on a disk of the host's, as far as we know."""
+    world.state["data"] = "disk"
+    yield from ()
+
+
 def random_seed(world: World) -> Task:
     """Mix in the seed of the boot before; on a disk only, since memory has none. No service waits for it."""
     if world.state.get("data") == "disk":
@@ -175,6 +196,7 @@ def _stir() -> None:
 
 TASKS: dict[str, TaskFunction] = {
     "mounts": mount_all,
+    "mounts-contained": mount_contained,
     "keys": keys,
     "services": services,
     "sysctls": set_sysctls,
@@ -184,6 +206,7 @@ TASKS: dict[str, TaskFunction] = {
     "volumes": find_volumes,
     "credentials": take_credentials,
     "data": find_data,
+    "data-given": data_given,
     "seed": random_seed,
     "preload": preload,
 }

@@ -181,6 +181,24 @@ class TestMachine:
 
         assert ("cluster", b"demo") in pairs(sources.read_machine(tmp_path))
 
+    def test_a_container_on_a_host_is_told_by_its_own_credentials_alone(self, tmp_path: Path) -> None:
+        self.write(tmp_path, "proc/cmdline", "hepto.cluster=of-the-host")
+        self.write(tmp_path, "run/credentials/smbios/hepto.name", "of-the-host")
+        self.write(tmp_path, "var/lib/hepto/hepto.conf", "ntp=of.the.host")
+        assert not sources.is_contained(tmp_path)
+        self.write(tmp_path, "run/credentials/flag/hepto.name", "n1\n")
+        self.write(tmp_path, "run/credentials/environment/hepto.key", KEY)
+
+        resolution = resolve(sources.read_machine(tmp_path))
+
+        assert sources.is_contained(tmp_path)
+        config = resolution.require()
+        assert (config.name, config.cluster) == ("n1", "hepto")
+        assert [str(resolution.provenance[name]) for name in ("name", "key", "cluster")] == [
+            *("a flag", "the environment", "the default"),
+        ]
+        assert resolution.warnings == ()
+
     def test_an_empty_machine_has_nothing(self, tmp_path: Path) -> None:
         assert sources.read_machine(tmp_path) == []
 

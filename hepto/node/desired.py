@@ -38,6 +38,8 @@ class Identity:
     directory: str
     """`<data>/<cluster>/<node>`."""
     machine_id: str
+    contained: bool = False
+    """It is a container on a host, which keeps the clock."""
 
     @property
     def plan(self) -> AddressPlan:
@@ -127,7 +129,7 @@ def base(identity: Identity, network: View) -> KubePlan:
     services = {}
     if network.resolvers is not None:
         files.append(_etc("resolv.conf", resolv_conf(identity, network)))
-    if network.interface and network.missing is None:
+    if network.interface and network.missing is None and not identity.contained:
         rendered = chrony.configuration(identity.config.ntp, identity.directory)
         files.append(File(chrony.CONFIGURATION, rendered))
         directories.append(Directory(chrony.DIRECTORY, 0o750))

@@ -19,7 +19,7 @@ def configuration(root: Path = Path("/")) -> Resolution:
     """The configuration; a node that belongs to a cluster already is told of unknown keys, not stopped by them."""
     givens = sources.read_machine(root)
     lenient = resolve(givens, joined=True)
-    joined = lenient.config is not None and bool(_known_nodes(lenient.config))
+    joined = lenient.config is not None and bool(known_nodes(lenient.config))
     return lenient if joined else resolve(givens)
 
 
@@ -28,7 +28,7 @@ def identify(config: Config) -> tuple[Identity, state.State]:
 
     Raises UserError, OSError.
     """
-    name = naming.node_name(config, _uuid(), _hardware_address(), _known_nodes(config))
+    name = naming.node_name(config, machine_uuid(), hardware_address(), known_nodes(config))
     directory = f"{config.data}/{config.cluster}/{name}"
     for path in (f"{config.data}/{config.cluster}", directory):
         durable.make_directory(path, exact=True)
@@ -36,20 +36,22 @@ def identify(config: Config) -> tuple[Identity, state.State]:
         durable.sweep(path)
     remembered = state.load(files.read(f"{directory}/{STATE}"), f"{directory}/{STATE}")
     known = remembered.machine_id or machine_id(config.cluster, name)
-    return Identity(config, name, directory, known), remembered
+    return Identity(config, name, directory, known, sources.is_contained()), remembered
 
 
-def _known_nodes(config: Config) -> tuple[str, ...]:
+def known_nodes(config: Config) -> tuple[str, ...]:
     """Names of the nodes that this data directory holds."""
     return tuple(sorted(path.parent.name for path in (config.data / config.cluster).glob(f"*/{STATE}")))
 
 
-def _uuid() -> str | None:
+def machine_uuid() -> str | None:
+    """SMBIOS's, of this machine."""
     data = files.read(UUID)
     return data.decode(errors="replace").strip() if data else None
 
 
-def _hardware_address() -> str | None:
+def hardware_address() -> str | None:
+    """The first permanent one."""
     with netlink.Netlink(netlink.NETLINK_ROUTE) as kernel:
         for link in route.links(kernel):
             if link.ethernet and not link.kind and len(link.hardware) == 6:

@@ -27,6 +27,8 @@ NODE = f"{RUN}/node"
 """A link to the node's data directory, made when everything is in its place there; the logger waits for it."""
 
 CREDENTIALS = "/run/credentials"
+HOST_SOURCES = ("flag", "environment")
+"""Of a container on a host: what `hepto start` was told, its only configuration. They are there even if empty."""
 CREDENTIAL_SOURCES = ("smbios", "fw_cfg", "esp", "volume", "cidata")
 
 DATA = "/var/lib/hepto"
@@ -47,6 +49,16 @@ CGROUP_INIT = f"{CGROUPS}/init"
 CGROUP_SERVICES = f"{CGROUPS}/hepto"
 CGROUP_SHIMS = f"{CGROUP_SERVICES}/shims"
 CGROUP_PODS = f"{CGROUPS}/kubepods"
+
+KUBELET_SYSCTLS = (
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+)
+"""What a kubelet sets for the whole machine (pkg/kubelet/cm, setupKernelTunables), below /proc/sys."""
 
 LAB_PORT = "hepto.lab"
 KERNEL_LOG = "kernel"

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from init import linux, modules, mounts
-from init.mounts import OPERATIONS, Directory, Link, Mount, Propagate, Write, perform
+from init.contract.paths import KUBELET_SYSCTLS
+from init.mounts import CONTAINER, OPERATIONS, Directory, Guard, Link, Mount, Propagate, Write, perform
 
 
 def place(kind: str) -> int:
@@ -56,3 +57,24 @@ def test_each_failure_is_one_sentence_and_stops_nothing(tmp_path: Path) -> None:
 
     assert failures == ["directory /no/where 448: No such file or directory"]
     assert (tmp_path / "a").is_dir()
+
+
+def test_a_container_mounts_nothing_that_is_the_whole_machine_s_and_writes_nothing_to_the_kernel() -> None:
+    kinds = {item.kind for item in CONTAINER if isinstance(item, Mount)}
+
+    assert "devtmpfs" not in kinds
+    assert not [item for item in CONTAINER if isinstance(item, Write)]
+    assert {item.target for item in CONTAINER if isinstance(item, Mount)} == {
+        item.target for item in OPERATIONS if isinstance(item, Mount)
+    } - {"/dev", "/run"}
+
+
+def test_the_host_s_variables_are_read_only_but_for_the_network_s_and_a_kubelet_s() -> None:
+    guards = [item for item in CONTAINER if isinstance(item, Guard)]
+
+    assert guards[0] == Guard("/proc/sys")
+    assert {item.path for item in guards if item.writable} == {
+        "/proc/sys/net",
+        *(f"/proc/sys/{name}" for name in KUBELET_SYSCTLS),
+    }
+    assert CONTAINER.index(guards[-1]) < CONTAINER.index(Propagate("/", linux.MS_SHARED | linux.MS_REC))

@@ -53,12 +53,30 @@ def test_the_order_of_a_boot() -> None:
     assert expected == phases.BOOT
 
 
-def test_every_task_exists_and_every_phase_comes_after_what_it_needs() -> None:
-    names = [phase.name for phase in phases.BOOT]
+def test_a_container_leaves_alone_what_is_its_host_s() -> None:
+    expected = (
+        Phase("mounts", "mounts-contained"),
+        Phase("services", "services", again=True),
+        Phase("data", "data-given", after=("mounts",)),
+    )
 
-    assert {phase.task for phase in phases.BOOT} == set(phases.TASKS)
-    for place, phase in enumerate(phases.BOOT):
-        assert set(phase.after) <= set(names[:place])
+    assert expected == phases.CONTAINER
+
+
+def test_every_task_exists_and_every_phase_comes_after_what_it_needs() -> None:
+    assert {phase.task for phase in (*phases.BOOT, *phases.CONTAINER)} == set(phases.TASKS)
+    for order in (phases.BOOT, phases.CONTAINER):
+        names = [phase.name for phase in order]
+        for place, phase in enumerate(order):
+            assert set(phase.after) <= set(names[:place])
+            assert phase.name in {other.name for other in phases.BOOT}, "whoever waits for a phase knows its name"
+
+
+def test_a_container_s_data_is_on_a_disk_of_its_host(tmp_path: Path) -> None:
+    machine = World(str(tmp_path))
+
+    assert steps("data-given", machine) == []
+    assert machine.state["data"] == "disk"
 
 
 def test_logger_and_agent_are_always_there_and_the_channel_only_when_ordered() -> None:

@@ -99,6 +99,7 @@ def test_the_clock_s_service_comes_with_the_network() -> None:
     assert desired.base(identity(), View()).services == {}
     assert desired.base(identity(), waiting).services == {}
     assert chrony.NAME in desired.base(identity(), NETWORK).services
+    assert desired.base(replace(identity(), contained=True), NETWORK).services == {}
 
 
 def test_kubernetes_does_not_wait_for_the_underlay() -> None:
