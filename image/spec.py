@@ -375,6 +375,7 @@ STACK_PLACES: dict[str, str] = {
 
 # Python of ours that a node never runs.
 CODE_DROP = (
-    *("hepto/lab/*", "hepto/cli/lab*.py", "hepto/cli/build.py", "hepto/cli/manual.py", "*/__pycache__/*"),
+    *("hepto/lab/*", "hepto/host/*", "hepto/cli/lab*.py", "hepto/cli/host*.py", "hepto/cli/build.py"),
+    *("hepto/cli/manual.py", "hepto/edge/loop.py", "hepto/edge/namespaces.py", "*/__pycache__/*"),
     *("hepto/edge/apt.py", "hepto/edge/cache.py", "hepto/edge/command.py", "hepto/edge/debian.py"),
 )

@@ -45,6 +45,9 @@ class Row:
 COMMANDS = {
     "build": Row("hepto.cli.build:command", "Build the image."),
     "lab": Row("hepto.cli.lab:command", "Run a cluster of virtual machines on this machine."),
+    "start": Row("hepto.cli.host_start:command", "Run a node in a container on this host."),
+    "stop": Row("hepto.cli.host:stop", "End a node of this host."),
+    "list": Row("hepto.cli.host:list_nodes", "List the nodes of this host."),
     "sim": Row("hepto.cli.sim:command", "Run a simulated cluster."),
     "status": Row("hepto.cli.status:command", "Show what is up, and what the rest waits for."),
     "service": Row("hepto.cli.service:command", "Start, stop and restart services of a node; power it off."),
