@@ -24,6 +24,7 @@ class Where(Enum):
     IMAGE = "tests/image/test_documentation.py, on the built image"
     BUILD = "tests/image/test_reproducible.py, in the long tests"
     BACKUP = "tests/vm/test_9_backup.py, in the router's network"
+    HOST = "tests/vm/test_8_host.py, on a Debian server"
     MAKE = "continuous integration, and whoever follows the README"
 
 
@@ -70,5 +71,7 @@ def where(command: str) -> Where | None:
             return Where.POWER
         case ["hepto", "lab", *_]:
             return Where.LAB
+        case ["hepto", "start" | "stop" | "list", *_]:
+            return Where.HOST
         case _:
             return None
