@@ -16,7 +16,7 @@ must be harmless when it is run twice.
 
 A task that raises anything but PhaseFailed has a defect, or the machine lacks something: its phase fails with the
 exception as its text and is tried again after a second, then after twice as long, and so on; what depends on it
-follows. So is a background task that ends.
+follows. So is a background task that ends, and one whose PhaseFailed says so.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -92,11 +92,11 @@ TaskFunction = Callable[["World"], Task]
 
 
 class PhaseFailed(Exception):  # noqa: N818  not an error of ours: what the machine is like
-    """The phase cannot be done, and a person can be told why."""
+    """The phase cannot be done, and a person can be told why. `again`: for now; nobody has to do anything about it."""
 
-    def __init__(self, reason: Reason, subject: str, what: str, hint: str = ""):
+    def __init__(self, reason: Reason, subject: str, what: str, hint: str = "", *, again: bool = False):
         super().__init__(what)
-        self.reason, self.subject, self.what, self.hint = reason, subject, what, hint
+        self.reason, self.subject, self.what, self.hint, self.again = reason, subject, what, hint, again
 
 
 class World:
@@ -350,7 +350,8 @@ class Boot:
             self._set(phase, PhaseStatus(phase.name, PhaseState.FAILED, running.since, seconds, text, wait))
             tail = f". {wait.hint}" if wait is not None and wait.hint else ""
             self._effects.append(Said(f"phase {phase.name} failed: {text}{tail}", console=True))
-        if phase.background or not (error is None or isinstance(error, PhaseFailed)):
+        for_good = isinstance(error, PhaseFailed) and not error.again
+        if phase.background or not (error is None or for_good):
             failures = self._failures[phase.name] = self._failures.get(phase.name, 0) + 1
             self._restarts[phase.name] = now + min(RETRY_MOST, RETRY * 2.0 ** (min(failures, 32) - 1))
         elif error is None:

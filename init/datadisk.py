@@ -3,7 +3,7 @@ section 5).
 
 Whatever can block runs in a one-shot child. A file system that cannot be checked or mounted fails the phase for good: a
 master on a tmpfs would make a second cluster. What only a person can decide is shown and waited for, since a disk may
-yet come.
+yet come. Only memory that cannot be had is tried for again.
 """
 
 import os
@@ -252,7 +252,7 @@ def _memory(world: World, ordered: bool) -> Steps[None]:
 
     result = yield from _run(Run(call=child, timeout=MOUNT_TIME, capture=True))
     if result.code != 0:
-        raise PhaseFailed(Reason.DATA_DISK, "", f"no tmpfs can be mounted: {_last(result.output)}")
+        raise PhaseFailed(Reason.DATA_DISK, "", f"no tmpfs can be mounted: {_last(result.output)}", again=True)
     world.state["data"] = "memory"
     if ordered:
         world.log("data is in memory, as ordered")

@@ -142,6 +142,25 @@ def test_what_a_phase_waits_for_is_published_once_and_printed() -> None:
     assert found.phase_statuses()[0].waits_for is None
 
 
+def test_a_phase_that_failed_for_now_is_tried_again_and_what_depends_on_it_follows() -> None:
+    tries = []
+
+    def fails_once(world: World) -> Task:
+        tries.append(1)
+        if len(tries) == 1:
+            raise PhaseFailed(Reason.DATA_DISK, "", "no tmpfs can be mounted", again=True)
+        yield from ()
+
+    found, _world = boot((Phase("data", "once"), Phase("seed", "nothing", after=("data",))), once=fails_once)
+
+    assert states(found) == {"data": "failed", "seed": "pending"}
+    assert found.phase_statuses()[0].waits_for == StatusWait(Reason.DATA_DISK, "", 0.0, "no tmpfs can be mounted")
+    assert not found.complete
+    found.tick(found.deadline() or 0.0)
+    assert states(found) == {"data": "done", "seed": "done"}
+    assert found.deadline() is None
+
+
 def test_a_failed_phase_stops_those_that_depend_on_it_and_no_others() -> None:
     def fails(world: World) -> Task:
         yield Wait(1.0)
@@ -156,6 +175,7 @@ def test_a_failed_phase_stops_those_that_depend_on_it_and_no_others() -> None:
     found, _world = boot(phases, fails=fails)
     found.tick(1.0)
 
+    assert found.deadline() is None, "it has failed for good"
     assert states(found) == {"data": "failed", "seed": "pending", "later": "pending", "other": "done"}
     failed, seed, later, _other = found.phase_statuses()
     assert failed.error == "it holds a foreign file system"

@@ -112,6 +112,7 @@ def test_a_file_system_beyond_repair_is_not_mounted_nor_replaced_by_memory(tmp_p
 
     assert (caught.value.reason, caught.value.subject) == (Reason.DATA_DISK, "S1")
     assert caught.value.hint
+    assert not caught.value.again, "who would look at the disks again might find none and take memory"
     assert machine.seen == ["probe", "e2fsck vdb"]
     assert machine.world.state == {}
 
@@ -227,6 +228,16 @@ def test_memory_is_used_where_there_is_no_disk_and_that_is_said(tmp_path: Path) 
     assert machine.seen == ["wait", "mount tmpfs"]
     assert machine.log == [datadisk.NO_DISK]
     assert console.read_text() == f"{datadisk.NO_DISK}\n"
+
+
+def test_memory_that_cannot_be_had_now_is_tried_again(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, "memory", mount=Finished(1, b"OSError: [Errno 12] Cannot allocate memory"))
+
+    with pytest.raises(PhaseFailed, match="no tmpfs can be mounted.*allocate") as caught:
+        machine.run()
+
+    assert caught.value.again
+    assert machine.world.state == {}
 
 
 def test_ordered_memory_waits_for_nothing_and_looks_at_nothing(tmp_path: Path) -> None:

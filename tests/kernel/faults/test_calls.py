@@ -36,6 +36,7 @@ FOUND = {
     ("init/supervisor.py", "Supervisor._inherit", "self.processes.adopt"): "re exec",
     ("init/phases.py", "module", "Phase"): "re exec",
     ("init/phases.py", "keys", "parse"): BOOT,
+    ("init/datadisk.py", "_memory.child", "linux.mount"): BOOT,
     ("init/pid1.py", "Init._start", "self._boot.start"): BOOT,
     ("init/ending.py", "Ending._perform", "self._supervisor.hold"): ENDING,
 }
