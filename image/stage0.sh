@@ -27,7 +27,9 @@ damaged() {
 mount_root() {
     if [ -f /root.erofs ]; then
         disk="the initramfs"
-        mount -t erofs -o ro /root.erofs /root 2>/dev/null || mount_loop
+        # busybox mounts a file by a loop device, which reads the very pages that the initramfs has: none is there twice.
+        [ -b /dev/loop0 ] || insmod /modules/loop.ko
+        mount -t erofs -o ro /root.erofs /root
         return
     fi
     for disk in ${root:-/dev/vd? /dev/sd? /dev/nvme?n? /dev/xvd?}; do
@@ -37,12 +39,6 @@ mount_root() {
         fi
     done
     false
-}
-
-# EROFS mounts a file of a ramfs, but none of a tmpfs.
-mount_loop() {
-    echo "hepto: the initramfs is no ramfs (give rootfstype=ramfs): the root is read through a loop device"
-    insmod "/modules/loop.ko" && losetup /dev/loop0 /root.erofs && mount -t erofs -o ro /dev/loop0 /root
 }
 
 # The partitions of a verified root: their identifiers are the two halves of the root hash (Discoverable Partitions

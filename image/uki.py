@@ -20,7 +20,7 @@ def disk_words(roothash: str) -> tuple[str, ...]:
 
 
 def file_words() -> tuple[str, ...]:
-    """The command line of the UKI that holds its root. EROFS mounts a file of a ramfs, but none of a tmpfs."""
+    """The command line of the UKI that holds its root: a ramfs, for a tmpfs takes no more than half of the memory."""
     return ("rootfstype=ramfs", *CONSOLES, "quiet")
 
 
