@@ -22,7 +22,7 @@ from tests.vm.harness import Node, eventually, throughout
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(1200, func_only=True)]
 
 MIB = 1 << 20
-BOOT_LIMIT = 300.0
+BOOT_LIMIT = 600.0
 INFO = ("/usr/bin/hepto", "info", "--machine", "--json")
 
 
@@ -187,14 +187,40 @@ def test_files_in_the_esp_configure_a_node_and_a_wrong_one_is_named(tmp_path: Pa
         node.wait_console("contradicts hepto.cluster=other from hepto.conf on the ESP")
 
 
+@pytest.mark.long
+def test_a_volume_of_a_cloud_configures_a_node(tmp_path: Path) -> None:
+    """NoCloud: an ISO 9660 file system labelled cidata, here on the only disk."""
+    options = ("hepto.data-disk=memory", "hepto.debug=no-kube")
+    lab, key = harness.planned("cidata", memory=1024, disk_from=str(tmp_path / "cidata.iso"), options=options)
+    lab = dataclasses.replace(lab, nodes=tuple(dataclasses.replace(node, credentials=()) for node in lab.nodes))
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/user-data").write_text("#hepto\nport = 7999\n")
+    (tmp_path / "files/hepto.key.cred").write_text(key)
+    tools(tmp_path).run("xorriso", "-as", "mkisofs", "-r", "-V", "cidata", "-o", "cidata.iso", "files")
+    with harness.running(lab) as nodes:
+        node = nodes["one"]
+        node.wait_ready(BOOT_LIMIT)
+
+        found = sources(node)
+        assert found["port"] == {"value": "7999", "source": "user-data on the volume cidata"}
+        assert found["key"]["source"] == "a credential on the volume cidata"
+        assert node.sh("stat -c %a /run/credentials/cidata/*").split() == ["400", "400"]
+        assert "iso9660" not in node.sh("cat /proc/mounts"), "it was read, and is not needed any more"
+
+
+def tools(work: Path) -> Toolbox:
+    """Programs of the tree of tools, with this directory as theirs."""
+    cache = cache_directory()
+    return Toolbox(Builder(cache, ensure_mkosi(cache)).tools(), work, 1)
+
+
 def put(node: Node, work: Path, name: str, text: str) -> None:
     """A file into the ESP of its disk."""
-    cache = cache_directory()
     (work / name).write_text(text)
     with Path(node.view()["data"]).open("rb") as disk:
         disk.seek(place("hepto-esp"))
         (work / "esp").write_bytes(disk.read(512 * MIB))
-    Toolbox(Builder(cache, ensure_mkosi(cache)).tools(), work, 1).run("mcopy", "-o", "-i", "esp", name, "::")
+    tools(work).run("mcopy", "-o", "-i", "esp", name, "::")
     with Path(node.view()["data"]).open("r+b") as disk:
         disk.seek(place("hepto-esp"))
         disk.write((work / "esp").read_bytes())
