@@ -19,11 +19,12 @@ from image.installed import REPOSITORY
 from image.inventory import go_licences
 from image.mkosi import TREE, Builder
 from image.output import Steps
+from image.profile import VM, Profile
 
 OWNERS = "owners.json"
 UMASK = 0o022
 # The modules that decide what the base looks like: a change to one makes it again.
-RULES = ("archive", "elf", "layout", "modules", "spec", "tree")
+RULES = ("archive", "elf", "layout", "modules", "profile", "spec", "tree")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Request:
     wish: Wish = field(default_factory=Wish)
     words: tuple[str, ...] = ()
     """Options that are baked in, as words of a kernel command line."""
+    profile: Profile = VM
 
 
 def build(request: Request, steps: Steps) -> Path:
@@ -62,13 +64,14 @@ def _build(request: Request, steps: Steps) -> Path:
     ready = _stack(request, taken, steps)
     with steps.step("mkosi"):
         origin = taken.origin if taken else None
-        builder = Builder(request.cache, ensure_mkosi(request.cache, origin), steps.detail, origin)
+        mkosi = ensure_mkosi(request.cache, origin)
+        builder = Builder(request.cache, mkosi, steps.detail, origin, request.profile)
     base, tools, packages = prepare(request, ready, builder, steps)
     with scratch(request.cache, "work") as directory:
         work = directory / "root"
         with steps.step("Our code"):
             built = int(os.environ.get("SOURCE_DATE_EPOCH") or (taken.built if taken else time.time()))
-            details = output.describe(ready, packages, built)
+            details = output.describe(ready, packages, built, request.profile)
             tree.clone(base / "root", work)
             owners = json.loads((base / OWNERS).read_text())
             image_json = {"version": details["version"], "built": details["built"], "stack": details["stack"]}
@@ -78,7 +81,7 @@ def _build(request: Request, steps: Steps) -> Path:
                 (work / spec.WORDS).write_text(" ".join(request.words))
             tree.compile_python(work, folders)
         licences = go_licences(ready, request.cache)
-        parts = output.Parts(tools, packages / TREE, work, details, owners, licences)
+        parts = output.Parts(tools, packages / TREE, work, details, owners, licences, request.profile)
         output.write(request.output, parts, request.wish, steps)
     if request.archive:
         with steps.step("Archive of packages"):
@@ -111,11 +114,13 @@ def prepare(request: Request, ready: Path, builder: Builder, steps: Steps) -> tu
     digests = [output.digest_of(ready / name) for name in spec.BINARIES]
     key = key_of(builder.tree_key(), *digests, *rules)
 
+    kind = request.cache / request.profile.entry("base")
+
     def make(target: Path) -> None:
-        kept = tree.assemble(packages / TREE, ready, target / "root")
+        kept = tree.assemble(packages / TREE, ready, target / "root", request.profile)
         (target / OWNERS).write_text(json.dumps(kept, sort_keys=True))
 
-    if existing(request.cache / "base", key) is None:
+    if existing(kind, key) is None:
         with steps.step("Root without our code"):
-            ensure(request.cache / "base", key, make)
-    return ensure(request.cache / "base", key, make), builder.tools(), packages
+            ensure(kind, key, make)
+    return ensure(kind, key, make), builder.tools(), packages

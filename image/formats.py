@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from image import disk, spec, stage0, tree, uki
+from image.profile import Profile
 from image.toolbox import WORK, Toolbox
 
 NETBOOT, DISK, UKI = "netboot", "disk", "uki"
@@ -38,6 +39,7 @@ class Source:
     kernel: str
     version: str
     built: int
+    profile: Profile
 
 
 def make(wish: Wish, source: Source) -> dict[str, Any]:
@@ -94,7 +96,8 @@ def _disk(tools: Toolbox, source: Source, kind: str) -> dict[str, Any]:
         (scratch / f"repart.d/{part.name}.conf").write_text(part.text)
     (esp / "EFI/Linux").mkdir(parents=True)
     first = disk.parse(_repart(tools, source.built, "--empty=create", "--size=auto", "--defer-partitions=esp"))
-    (scratch / VERITY_ARCHIVE).write_bytes(stage0.verified(source.packages, source.root, source.kernel))
+    archive = stage0.verified(source.packages, source.root, source.kernel, source.profile.disks)
+    (scratch / VERITY_ARCHIVE).write_bytes(archive)
     name = uki.file_name(source.version)
     _ukify(tools, source, VERITY_ARCHIVE, uki.disk_words(first.roothash), f"making/esp/EFI/Linux/{name}")
     _put_loader(source.packages, esp)

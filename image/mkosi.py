@@ -19,6 +19,7 @@ from hepto.edge.debian import SUITE, Mkosi
 from hepto.errors import ExitCode, UserError
 from image.installed import REPOSITORY, configuration
 from image.manifest import archive_digests, installed_packages
+from image.profile import VM, Profile
 
 TOOLS = REPOSITORY / "image/tools"
 PACKAGES = REPOSITORY / "image/packages"
@@ -39,7 +40,12 @@ class Builder:
     """mkosi with one cache."""
 
     def __init__(
-        self, cache: Path, mkosi: Mkosi, watch: Callable[[str], None] | None = None, origin: Origin | None = None
+        self,
+        cache: Path,
+        mkosi: Mkosi,
+        watch: Callable[[str], None] | None = None,
+        origin: Origin | None = None,
+        profile: Profile = VM,
     ) -> None:
         """`watch` is told what mkosi is at; packages come from `origin`, else from the machine's mirrors."""
         if re.search(r"\s", str(cache)):
@@ -48,6 +54,7 @@ class Builder:
             raise UserError(what, "name another with HEPTO_CACHE", ExitCode.USAGE)
         self.cache = cache
         self.mkosi = mkosi
+        self.profile = profile
         self._watch = watch or (lambda _line: None)
         self.origin = origin or machine_origin(SUITE)
         # apt keeps in it what it knows of its sources: those of a folder and those of mirrors never meet.
@@ -62,7 +69,7 @@ class Builder:
         """The key of the tree of packages."""
         controls = [path.read_bytes() for path in sorted(PACKAGES.rglob("control"))]
         own = (configuration() / "mkosi.conf").read_bytes()
-        return key_of("tree", self.mkosi.version, self.origin.identity, own, *controls)
+        return key_of("tree", self.mkosi.version, self.origin.identity, self.profile.kernel, own, *controls)
 
     def has_tools(self) -> bool:
         """Whether the tree of tools is in the cache."""
@@ -81,7 +88,8 @@ class Builder:
             packages.mkdir()
             for source in sorted(path for path in PACKAGES.iterdir() if path.is_dir()):
                 run(["dpkg-deb", "--root-owner-group", "--build", source, packages / f"{source.name}_1_all.deb"])
-            self._run(configuration(), target, ("--package-directory", str(packages), "--tools-tree", str(tools)))
+            options = ("--package-directory", str(packages), "--tools-tree", str(tools))
+            self._run(configuration(), target, (*options, "--package", self.profile.kernel))
             shutil.rmtree(packages)
             lists = self.package_cache.glob("lib/apt/lists/*_Packages")
             if self.origin.folder is not None:
@@ -91,7 +99,7 @@ class Builder:
             table = installed_packages(status, archive_digests(texts))
             (target / PACKAGE_LIST).write_text(json.dumps(table, indent=1))
 
-        return ensure(self.cache / "tree", self.tree_key(), make)
+        return ensure(self.cache / self.profile.entry("tree"), self.tree_key(), make)
 
     def _run(self, directory: Path, target: Path, options: Sequence[str]) -> None:
         """One run of mkosi with its configuration in `directory`; the result is in `target`/tree."""

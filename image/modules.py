@@ -11,6 +11,7 @@ from image.layout import matcher
 
 SIGNATURE_MARK = b"~Module signature appended~\n"
 SIGNATURE_DETAILS = struct.Struct(">BBBBB3xI")  # struct module_signature of include/linux/module_signature.h
+DEVICES = ("drivers/", "sound/")
 SUFFIX = re.compile(r"\.ko(\.(xz|zst|gz))?$")
 
 
@@ -38,12 +39,16 @@ def parse_dependencies(text: str) -> dict[str, tuple[str, ...]]:
     return table
 
 
-def kept(dependencies: Mapping[str, Sequence[str]], drop: Sequence[str]) -> set[str]:
-    """Paths of the modules that stay: those that no glob drops, and what those need."""
-    unwanted = matcher(drop)
+def kept(dependencies: Mapping[str, Sequence[str]], drop: Sequence[str], drivers: Sequence[str] = ()) -> set[str]:
+    """Paths of the modules that stay: those that no glob drops, and what those need.
+
+    With `drivers` these globs alone decide what stays of drivers/, and of sound/ nothing does."""
+    unwanted, wanted = matcher(drop), matcher(drivers)
     stay: set[str] = set()
     for path, needs in dependencies.items():
-        if not unwanted.match(SUFFIX.sub("", path.removeprefix("kernel/"))):
+        name = SUFFIX.sub("", path.removeprefix("kernel/"))
+        listed = bool(drivers) and name.startswith(DEVICES)
+        if wanted.match(name) if listed else not unwanted.match(name):
             stay.add(path)
             stay.update(needs)
     return stay

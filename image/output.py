@@ -26,6 +26,7 @@ from image.erofs import Image
 from image.installed import version
 from image.manifest import Package, checksums, with_files
 from image.mkosi import PACKAGE_LIST
+from image.profile import Profile
 from image.report import MANIFEST
 
 # Processor time and size measured with clusters of 32 KiB: level 4 takes 3.4 s for 147 MB, 6 4.8 s for 146, 9 8.8 s for
@@ -42,6 +43,7 @@ class Manifest(TypedDict):
     version: str
     built: int
     kernel: str
+    profile: str
     packages: list[Package]
     stack: dict[str, str]
     modules: dict[str, str]
@@ -67,6 +69,7 @@ class Parts:
     details: Manifest
     owners: dict[str, str]
     licences: dict[str, str]  # of Go modules
+    profile: Profile
 
 
 def check_target(directory: Path) -> None:
@@ -87,7 +90,7 @@ def digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def describe(stack: Path, packages: Path, built: int) -> Manifest:
+def describe(stack: Path, packages: Path, built: int, profile: Profile) -> Manifest:
     """The manifest without the digests of the files; `packages` is the cached stage with mkosi's tree in it."""
     found: dict[str, str] = {}
     for name in spec.BINARIES:
@@ -98,6 +101,7 @@ def describe(stack: Path, packages: Path, built: int) -> Manifest:
         "version": version(),
         "built": built,
         "kernel": tree.kernel_version(packages / "tree"),
+        "profile": profile.name,
         "packages": with_files(json.loads((packages / PACKAGE_LIST).read_text()), status),
         "stack": {name: found.get(module, "unknown") for name, module in binaries.NAMED.items()},
         "modules": dict(sorted(found.items())),
@@ -178,6 +182,7 @@ def make_formats(directory: Path, parts: Parts, wish: formats.Wish, steps: Steps
                 details["kernel"],
                 details["version"],
                 details["built"],
+                parts.profile,
             ),
         )
 

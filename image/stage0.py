@@ -29,10 +29,11 @@ def plain(root: Path, kernel: str) -> bytes:
     )
 
 
-def verified(packages: Path, root: Path, kernel: str) -> bytes:
+def verified(packages: Path, root: Path, kernel: str, disks: Iterable[str] = ()) -> bytes:
     """What is added for a root on a disk of the machine, with dm-verity: its programs, and drivers of disks by alias.
 
-    `packages` is the tree of packages, for the root itself has neither dmsetup nor findfs.
+    `packages` is the tree of packages, for the root itself has neither dmsetup nor findfs; `disks` are the drivers that
+    the profile has besides.
     """
     libraries = tree.libraries(packages, spec.VERITY_PROGRAMS)
     return initrd.write(
@@ -40,7 +41,7 @@ def verified(packages: Path, root: Path, kernel: str) -> bytes:
             *(initrd.file(path, (packages / path).read_bytes(), 0o755) for path in spec.VERITY_PROGRAMS),
             *_libraries(packages, libraries),
             *_modules(root, kernel, spec.VERITY_MODULES, spec.INITRD_MODULES),
-            *_drivers(root, kernel, spec.DISK_MODULES),
+            *_drivers(root, kernel, (*spec.DISK_MODULES, *disks)),
         ]
     )
 
@@ -50,10 +51,7 @@ def embedded(erofs: Path, root: Path, kernel: str) -> bytes:
     return initrd.write(
         [
             initrd.file("root.erofs", erofs.read_bytes()),
-            *(
-                initrd.file(f"modules/{name}", data)
-                for name, data in _read(root, kernel, ("loop",))  # for an initramfs that is none of ramfs
-            ),
+            *(initrd.file(f"modules/{name}", data) for name, data in _read(root, kernel, ("loop",))),
         ]
     )
 

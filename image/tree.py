@@ -17,6 +17,7 @@ from hepto.errors import UserError
 from image import elf, modules, spec
 from image.archive import ContainerImage, Member, write
 from image.layout import matcher, packages_of, select
+from image.profile import VM, Profile
 
 EXTRA_RIGHTS = stat.S_ISUID | stat.S_ISGID
 
@@ -84,7 +85,9 @@ def kernel_version(tree: Path) -> str:
     """The version of the only kernel in the tree."""
     versions = sorted(path.name for path in (tree / "usr/lib/modules").iterdir())
     if len(versions) != 1:
-        raise UserError(f"the packages' tree holds {len(versions)} kernels", "mkosi.conf has to name exactly one")
+        raise UserError(
+            f"the packages' tree holds {len(versions)} kernels", "only the profile names one: not mkosi.conf"
+        )
     return versions[0]
 
 
@@ -95,11 +98,12 @@ def read_module(path: Path) -> bytes:
     return data if spec.MODULE_SIGNATURES else modules.without_signature(data)
 
 
-def install_modules(tree: Path, root: Path) -> list[str]:
+def install_modules(tree: Path, root: Path, profile: Profile) -> list[str]:
     """The kept modules with depmod's tables; returns their paths in the root."""
     base = Path("usr/lib/modules") / kernel_version(tree)
     dependencies = modules.parse_dependencies((tree / base / "modules.dep").read_text())
-    kept = sorted(modules.kept(dependencies, [glob for glob, _ in spec.DROP_MODULES]))
+    drop = [*(glob for glob, _ in spec.DROP_MODULES), *profile.dropped()]
+    kept = sorted(modules.kept(dependencies, drop, profile.kept()))
     for path in kept:
         target = root / base / path.removesuffix(".xz")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -158,7 +162,7 @@ def compile_python(root: Path, paths: Iterable[str]) -> None:
         raise UserError(f"{place}: {lines[-1] if lines else 'no message'}", "correct that file") from error
 
 
-def assemble(tree: Path, stack: Path, root: Path) -> dict[str, str]:
+def assemble(tree: Path, stack: Path, root: Path, profile: Profile = VM) -> dict[str, str]:
     """Everything that is not our code, into the empty directory `root`; returns path -> package for the report."""
     owners = owners_of(tree)
     try:
@@ -180,7 +184,7 @@ def assemble(tree: Path, stack: Path, root: Path) -> dict[str, str]:
     make_links(root)
     install_stack(stack, root)
     kernel = f"linux-image-{kernel_version(tree)}"
-    kept.update(dict.fromkeys(install_modules(tree, root), kernel))
+    kept.update(dict.fromkeys(install_modules(tree, root, profile), kernel))
     archive = root / spec.IMAGES_FILE
     archive.parent.mkdir(parents=True)
     archive.write_bytes(container_images(tree))

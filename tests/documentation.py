@@ -7,6 +7,7 @@ import re
 from enum import Enum
 from pathlib import Path
 
+from tests import metal
 from tests.tiers import FORMATS
 
 ROOT = Path(__file__).parent.parent
@@ -23,6 +24,7 @@ class Where(Enum):
     CLUSTER = "tests/vm/test_8_cluster.py, in the router's network"
     IMAGE = "tests/image/test_documentation.py, on the built image"
     BUILD = "tests/image/test_reproducible.py, in the long tests"
+    METAL = "tests/metal.py, for the long tests"
     BACKUP = "tests/vm/test_9_backup.py, in the router's network"
     HOST = "tests/vm/test_8_host.py, on a Debian server"
     MAKE = "continuous integration, and whoever follows the README"
@@ -57,6 +59,8 @@ def where(command: str) -> Where | None:
             return Where.IMAGE
         case ["hepto", "build", "--archive" | "--locked", _]:
             return Where.BUILD
+        case ["hepto", "build", *words] if words == list(metal.WORDS):
+            return Where.METAL
         case ["hepto", "node" | "kubeconfig" | "status" | "logs" | "service" | "boot-chart", *_] if "--anchor" in words:
             return Where.CLUSTER
         case ["hepto", "backup", *_] if "--anchor" in words:

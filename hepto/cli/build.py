@@ -31,6 +31,7 @@ Examples:
   hepto build                      into build/image; ten seconds when only Python code changed
   hepto build --output /srv/image  somewhere else
   hepto build --format disk        a disk image that boots by UEFI, its root verified
+  hepto build --profile metal --output build/metal   with drivers of servers
   hepto build --set hepto.cluster=demo  for machines of that cluster only
   hepto build --stack DIR          with ready Kubernetes binaries, instead of compiling them (8 minutes)
   hepto build --archive FOLDER     keep the packages that it takes; later, without network, the same again:
@@ -75,6 +76,14 @@ def _ended_tidily() -> Iterator[None]:
     help="Of the disk image.",
 )
 @click.option(
+    "--profile",
+    type=click.Choice(["vm", "metal"]),
+    default="vm",
+    show_default=True,
+    help="What the kernel is for: virtual machines (Debian's cloud kernel), or servers (Debian's full kernel with "
+    "drivers of disks, networks and USB).",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path),
     default=DEFAULT_OUTPUT,
@@ -115,6 +124,7 @@ def _ended_tidily() -> Iterator[None]:
 def command(
     formats: tuple[str, ...],
     disk_type: str,
+    profile: str,
     output: Path,
     stack: Path | None,
     archive: Path | None,
@@ -143,6 +153,7 @@ def command(
         raise UserError(what, "leave one of them out", ExitCode.USAGE)
     from image.build import Request
     from image.formats import Wish
+    from image.profile import PROFILES
 
     wanted = Request(
         output.absolute(),
@@ -152,6 +163,7 @@ def command(
         archive=archive and archive.absolute(),
         wish=Wish(formats, disk_type),
         words=options,
+        profile=PROFILES[profile],
     )
     with _ended_tidily():
         _build(wanted, as_json)

@@ -29,6 +29,11 @@ def image() -> Path:
 @pytest.fixture(scope="session")
 def files(image: Path) -> dict[str, File]:
     """Path -> what the root has there."""
+    return files_of(image)
+
+
+def files_of(image: Path) -> dict[str, File]:
+    """The same of the image in that directory."""
     with (image / "root.erofs").open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return {entry.path: entry for entry in Image(data).files()}
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hepto.lab import spec as lab
 from image import formats
+from image.profile import VM
 
 
 def test_the_lab_starts_machines_from_the_formats_that_are_built() -> None:
@@ -14,7 +15,7 @@ def test_the_lab_starts_machines_from_the_formats_that_are_built() -> None:
 
 def test_for_netboot_alone_nothing_more_is_made(tmp_path: Path) -> None:
     nowhere = tmp_path / "absent"
-    source = formats.Source(tmp_path, nowhere, nowhere, nowhere, "6.12", "1", 1)
+    source = formats.Source(tmp_path, nowhere, nowhere, nowhere, "6.12", "1", 1, VM)
 
     assert formats.make(formats.Wish(), source) == {}
     assert list(tmp_path.iterdir()) == []

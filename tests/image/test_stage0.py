@@ -80,6 +80,13 @@ def test_modprobe_knows_the_drivers_of_disks_and_no_others(root: Path) -> None:
     assert f"lib/modules/{KERNEL}/kernel/sd_mod.ko" in found
 
 
+def test_a_profile_adds_drivers_of_its_own(root: Path) -> None:
+    found = files(stage0.verified(root, root, KERNEL, ("sound",)))
+
+    assert b"alias pci:v1* sound\n" in found[f"lib/modules/{KERNEL}/modules.alias"]
+    assert f"lib/modules/{KERNEL}/kernel/sound.ko" in found
+
+
 def test_the_root_is_stored_as_it_is(root: Path) -> None:
     (root / "root.erofs").write_bytes(b"EROFS")
 
