@@ -47,20 +47,14 @@ def where(command: str) -> Where | None:
     match words:
         case ["make", "run", *_] | ["make", "test" | "check" | "image" | "bench"]:
             return Where.MAKE
-        case ["hepto", "build", "--format", formats] if formats == FORMATS:
-            return Where.MAKE
         case ["make", target] if target.startswith(("test-", "bench-")):
             return Where.MAKE
         case ["hepto", "info", "--machine"]:
             return Where.NODE
         case ["hepto", "info" | "key" | "options" | "cmdline" | "completion" | "sim", *_]:
             return Where.UNIT
-        case ["hepto", "build", *_] if {"--report", "--licences"} & set(words):
-            return Where.IMAGE
-        case ["hepto", "build", "--archive" | "--locked", _]:
-            return Where.BUILD
-        case ["hepto", "build", *words] if words == list(metal.WORDS):
-            return Where.METAL
+        case ["hepto", "build", *words]:
+            return _build(words)
         case ["hepto", "node" | "kubeconfig" | "status" | "logs" | "service" | "boot-chart", *_] if "--anchor" in words:
             return Where.CLUSTER
         case ["hepto", "backup", *_] if "--anchor" in words:
@@ -79,3 +73,15 @@ def where(command: str) -> Where | None:
             return Where.HOST
         case _:
             return None
+
+
+def _build(words: list[str]) -> Where | None:
+    match words:
+        case ["--format", formats] if formats == FORMATS:
+            return Where.MAKE
+        case ["--archive" | "--locked", _]:
+            return Where.BUILD
+        case _ if words == list(metal.WORDS):
+            return Where.METAL
+        case _:
+            return Where.IMAGE if {"--report", "--licences"} & set(words) else None
