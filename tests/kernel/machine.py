@@ -33,7 +33,11 @@ class Client:
     def __init__(self, path: Path):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(PATIENCE)
-        self._socket.connect(str(path))
+        try:
+            self._socket.connect(str(path))
+        except OSError:
+            self._socket.close()
+            raise
 
     def send(self, data: bytes) -> None:
         self._socket.send(data)
@@ -84,6 +88,12 @@ class Machine:
 
     def client(self) -> Client:
         return Client(self.run / "init.sock")
+
+    def listens(self) -> bool:
+        """The control socket is there, and no longer only bound."""
+        with contextlib.suppress(OSError), contextlib.closing(self.client()):
+            return True
+        return False
 
     # -- what goes wrong ----------------------------------------------------------------------------------------------
 
@@ -240,7 +250,7 @@ def machine(root: Path, through: tuple[str, ...] = (), **fault: object) -> Itera
     process = subprocess.Popen([*command, "--", *through, *driver])
     found = Machine(root, group, process)
     try:
-        found.until(lambda: (found.run / "init.sock").exists(), "the control socket")
+        found.until(found.listens, "the control socket")
         yield found
     finally:
         if process.poll() is None:

@@ -11,7 +11,7 @@ from tests.vm import plainhost
 from tests.vm.harness import READY_LIMIT, Node, eventually
 from tests.vm.plainhost import IMAGE, listed
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.vm, pytest.mark.long, pytest.mark.timeout(1800)]
 
 START = "hepto start -name n1 -role full -iface eth0 -key @demo.key"
 DETACHED, UNIT, LIST, STOP = f"{START} --detach", f"{START} --systemd-unit", "hepto list", "hepto stop n1"
