@@ -14,6 +14,7 @@ Wants=network-online.target
 After=network-online.target
 
 [Service]
+WorkingDirectory={directory}
 ExecStart={command}
 Restart=on-failure
 RestartSec=5
@@ -27,7 +28,7 @@ OURS = ("--systemd-unit", "-systemd-unit", "--detach")
 
 
 def text(name: str, program: Sequence[str], words: Sequence[str], directory: Path) -> str:
-    """The unit that starts the node with these words; @FILE is made absolute from `directory`.
+    """The unit that starts the node with these words as if in `directory`; @FILE is absolute in it, to be read.
 
     Raises UserError for what a unit cannot have: standard input.
     """
@@ -40,7 +41,7 @@ def text(name: str, program: Sequence[str], words: Sequence[str], directory: Pat
         )
     command = " ".join(quote(word) for word in (*program, "start", *arguments))
     path = f"/etc/systemd/system/hepto-{name}.service"
-    return UNIT.format(path=path, name=name, command=command, stop=STOP_SECONDS)
+    return UNIT.format(path=path, name=name, command=command, directory=directory, stop=STOP_SECONDS)
 
 
 def _absolute(word: str, directory: Path) -> str:

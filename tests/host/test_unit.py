@@ -45,6 +45,7 @@ def test_a_unit_has_no_standard_input() -> None:
 def test_it_ends_the_command_first_and_waits_as_long_as_a_node_may_take() -> None:
     text = unit.text("n1", ("/usr/bin/hepto",), (), HERE)
 
+    assert "WorkingDirectory=/root\n" in text
     assert "KillMode=mixed" in text
     assert f"TimeoutStopSec={unit.STOP_SECONDS}" in text
     assert "WantedBy=multi-user.target" in text
