@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hepto.host.plan import Plan
     from hepto.host.starter import Keeper
 
-LIMIT = 60.0
+LIMIT = 120.0
 POLL = 1.0
 NOT_HERE = ("data-disk", "info")
 """Options of a machine that is booted, or of other commands."""
@@ -58,15 +58,15 @@ def command(givens: list[Given], image: Path, detach: bool, limit: float, as_uni
       hepto start -name n2 -anchor one.example.org -key @demo.key --detach
       hepto start -name n1 -iface eth0 -key @/etc/hepto/demo.key --systemd-unit
     """
-    resolution = resolve([*givens, *environment_givens()])
+    given = [*givens, *environment_givens()]
+    resolution = resolve(given)
     config = resolution.require()
-    name = name_of(config)
     if as_unit:
         from hepto.host import unit
 
-        click.echo(unit.text(name, _program(), sys.argv[2:], Path.cwd()), nl=False)
+        click.echo(unit.text(name_of(config), _program(), sys.argv[2:], Path.cwd()), nl=False)
         return
-    plan = _plan(config, name, [*givens, *environment_givens()], image, detach=detach)
+    plan = _plan(config, given, image, detach=detach)
     for warning in resolution.warnings:
         click.echo(f"warning: {warning}", err=True)
     from hepto.host.starter import Keeper
@@ -92,11 +92,12 @@ def _program() -> tuple[str, ...]:
     return (str(script),) if script.name == "hepto" else (sys.executable, "-I", "-m", "hepto")
 
 
-def _plan(config: Config, name: str, givens: list[Given], image: Path, *, detach: bool) -> "Plan":
+def _plan(config: Config, givens: list[Given], image: Path, *, detach: bool) -> "Plan":
     """Look at the host, then make the plan. Raises UserError for what is in the way."""
     from hepto.host import checks, links, plan, probe, starter
 
     checks.require(probe.look())
+    name = name_of(config)  # which only root may read of the machine
     root = starter.image(image)
     iface = config.iface or links.default(Path("/proc/net/ipv6_route").read_text())
     if iface is None:

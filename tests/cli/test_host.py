@@ -42,6 +42,11 @@ def test_without_root_nothing_is_looked_for(
 ) -> None:
     monkeypatch.setattr(probe, "look", lambda: replace(GOOD, root=False))
 
+    def read() -> None:
+        raise PermissionError(13, "Permission denied", "product_uuid")
+
+    monkeypatch.setattr("hepto.node.identity.machine_uuid", read)
+
     code, lines, _ = start(capsys=capsys)
 
     assert (code, len(lines)) == (ExitCode.REFUSED, 2)

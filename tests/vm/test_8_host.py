@@ -192,7 +192,7 @@ def test_what_cannot_be_is_two_lines_and_a_code(server: Node) -> None:
         lines = done.stderr.decode().splitlines()
         assert (done.status, len(lines)) == (code, 2), done.stderr.decode()
         assert what in lines[0]
-    assert "waits for" in server.sh("hepto list") or "waiting for" in server.sh("hepto list")
+    eventually(lambda: "waiting for router eth0" in server.sh("hepto list"), "it goes on waiting, and says for what")
     server.sh("hepto stop n3 && ip link delete blind0")
 
 
