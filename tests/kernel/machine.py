@@ -27,6 +27,14 @@ def shell(script: str, **more: object) -> Service:
     return Service(("/bin/sh", "-c", script), **more)  # type: ignore[arg-type]  # the test's own keywords
 
 
+def _began(pid: int) -> int:
+    """When a process began, in ticks of the kernel (proc(5), field 22); pids wrap, so they do not tell who is elder."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:  # it has just gone
+        return sys.maxsize
+
+
 class Client:
     """One connection to the control socket."""
 
@@ -148,13 +156,15 @@ class Machine:
         return {phase["name"]: phase["state"] for phase in self.boot().get("phases", ())}
 
     def members(self, name: str) -> list[int]:
-        """Pids of a service's group, as seen by the host."""
+        """Pids of a service's group, as seen by the host; the eldest first, which the service was started as."""
         try:
-            return [int(line) for line in (self.cgroups / "hepto" / name / "cgroup.procs").read_text().split()]
+            text = (self.cgroups / "hepto" / name / "cgroup.procs").read_text()
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENODEV):  # it is made anew for each start
                 raise
             return []
+        found = sorted(map(int, text.split()))
+        return sorted(found, key=_began) if len(found) > 1 else found
 
     def log(self, name: str) -> bytes:
         """What waits in a FIFO; taken out, as the logger does."""

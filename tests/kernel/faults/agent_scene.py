@@ -95,8 +95,8 @@ class AgentScene:
         self.machine.until(lambda: len(self.machine.members(AGENT)) == 1, "one agent, without a child such as nft")
 
     def _main(self, name: str) -> int:
-        """The eldest process of a service, which it was started as."""
-        return min(self.machine.members(name), default=0)
+        """The process that a service was started as; 0 if there is none."""
+        return next(iter(self.machine.members(name)), 0)
 
     def deaths(self) -> int:
         """How often the agent has died."""

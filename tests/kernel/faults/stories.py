@@ -171,7 +171,7 @@ def stubborn(scene: Scene) -> None:
     scene.machine.until_state("failed", "failed")
     scene.until(lambda: len(scene.machine.members("group")) == 3, "all processes of group")
     before = scene.machine.members("group")
-    os.kill(min(before), signal.SIGKILL)
+    os.kill(before[0], signal.SIGKILL)
     scene.until(lambda: len(set(scene.machine.members("group")) - set(before)) == 3, "all processes of group again")
     scene.gone("group", "alone", "ended", "failed")
 
