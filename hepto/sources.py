@@ -44,13 +44,15 @@ def read_machine(root: Path = Path("/")) -> list[Given]:
         found = ((root / paths.CREDENTIALS.strip("/") / name, kind) for name, kind in _HOST_KINDS.items())
         return [given for directory, kind in found for given in _read_credentials(directory, kind)]
     givens = _read_cmdline(root / "proc/cmdline")
-    for name, kind in _CREDENTIAL_KINDS.items():
-        directory = root / paths.CREDENTIALS.strip("/") / name
-        for file in FILES:
-            givens += _read_file(directory / file, kind)
-        givens += _read_credentials(directory, kind)
+    for name in _CREDENTIAL_KINDS:
+        givens += _read_directory(root, name)
     givens += _read_image(root / paths.IMAGE_WORDS.strip("/"))
     return givens + _read_file(root / _data_directory(givens).strip("/") / CONF)
+
+
+def read_volumes(root: Path = Path("/")) -> list[Given]:
+    """What the ESP and volumes with configuration held. Never raises."""
+    return [given for name in ("esp", "volume", "cidata") for given in _read_directory(root, name)]
 
 
 def parse_cmdline(line: bytes, where: str = "/proc/cmdline", kind: SourceKind = SourceKind.CMDLINE) -> list[Given]:
@@ -163,6 +165,14 @@ def _read_file(path: Path, kind: SourceKind = SourceKind.FILE) -> list[Given]:
 def _read_image(path: Path) -> list[Given]:
     kind = SourceKind.IMAGE
     return _read_list(path, Source(kind, str(path)), lambda data, where: parse_cmdline(data, where, kind))
+
+
+def _read_directory(root: Path, name: str) -> list[Given]:
+    """What PID 1 has found in one place: its files of lines, and its credentials."""
+    kind = _CREDENTIAL_KINDS[name]
+    directory = root / paths.CREDENTIALS.strip("/") / name
+    givens = [given for file in FILES for given in _read_file(directory / file, kind)]
+    return givens + _read_credentials(directory, kind)
 
 
 def _read_list(path: Path, source: Source, parse: Callable[[bytes, str], list[Given]]) -> list[Given]:

@@ -38,6 +38,15 @@ class Partition(NamedTuple):
         return "[Partition]\n" + "".join(f"{key}={value}\n" for key, value in self.settings)
 
 
+TYPES = {
+    "esp": "C12A7328-F81F-11D2-BA4B-00A0C93EC93B",
+    "root-x86-64": "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
+    "root-x86-64-verity": "2C7357ED-EBD2-46D9-AEC1-23D437EC2BF5",
+    "linux-generic": "0FC63DAF-8483-4772-8E79-3D69D8477DE4",
+}
+"""What systemd-repart calls them, and how they stand in the table."""
+
+
 def _size(mebibytes: int) -> tuple[tuple[str, str], ...]:
     return (("SizeMinBytes", f"{mebibytes}M"), ("SizeMaxBytes", f"{mebibytes}M"))
 

@@ -169,7 +169,8 @@ def make_formats(directory: Path, parts: Parts, wish: formats.Wish, steps: Steps
     others = [name for name in wish.formats if name != formats.NETBOOT]
     if not others:
         return {}
-    check_space(directory, 3 * (directory / "root.erofs").stat().st_size)
+    copies = 5 if formats.ISO in others else 3
+    check_space(directory, copies * (directory / "root.erofs").stat().st_size)
     with steps.step(f"Formats {', '.join(others)}"):
         details = parts.details
         return formats.make(

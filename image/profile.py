@@ -14,7 +14,7 @@ class Profile:
     """What is kept of drivers/: globs (without .ko.xz), with comments. "": all that image/spec.py does not drop."""
     drop: str = ""
     """What is dropped besides, below kernel/."""
-    disks: tuple[str, ...] = ()
+    disks: str = ""
     """Drivers that stage 0 has besides for a verified root on a disk of the machine, by name."""
 
     def kept(self) -> tuple[str, ...]:
@@ -91,27 +91,17 @@ net/ieee802154/* net/lapb/* net/mac80211/* net/mac802154/* net/netrom/* net/nfc/
 net/rose/* net/rxrpc/* net/wireless/*
 """
 
+METAL_DISKS = """\
+nvme vmd mmc_block sdhci_pci sdhci_acpi ufshcd_pci xhci_pci ehci_pci ohci_pci uhci_hcd usb_storage uas sr_mod aacraid
+arcmsr hpsa isci megaraid_sas mpi3mr mpt3sas mptsas mptspi mvsas mvumi pm80xx smartpqi sata_mv sata_nv sata_sil24
+sata_via
+"""
+
 METAL = Profile(
     "metal",
     "linux-image-amd64",
     METAL_DRIVERS,
     METAL_DROP,
-    disks=(
-        *("nvme", "vmd", "mmc_block", "sdhci_pci", "sdhci_acpi", "ufshcd_pci", "xhci_pci", "ehci_pci", "ohci_pci"),
-        *(
-            "uhci_hcd",
-            "sr_mod",
-            "usb_storage",
-            "uas",
-            "aacraid",
-            "arcmsr",
-            "hpsa",
-            "isci",
-            "megaraid_sas",
-            "mpi3mr",
-            "mpt3sas",
-        ),
-        *("mptsas", "mptspi", "mvsas", "mvumi", "pm80xx", "smartpqi", "sata_sil24", "sata_nv", "sata_via", "sata_mv"),
-    ),
+    METAL_DISKS,
 )
 PROFILES = {profile.name: profile for profile in (VM, METAL)}

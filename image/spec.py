@@ -207,7 +207,8 @@ DROP_TABLES = ("modules.order", "modules.symbols")
 MODULE_SIGNATURES = False
 
 # What stage 0 loads before it looks for the root; what they depend on comes from modules.dep.
-INITRD_MODULES = ("virtio_blk", "erofs")
+# The first is built into the cloud kernel; in the full one libcrc32c wants it, and only its softdep says so.
+INITRD_MODULES = ("crc32c_generic", "virtio_blk", "erofs")
 
 # What stage 0 has besides for a verified root on a disk of the machine: dm-verity, the drivers of disks that the cloud
 # kernel has (NVMe is built in), loaded where there is such a device, and quick SHA-256 where the processor has it.

@@ -22,25 +22,25 @@ def plain(root: Path, kernel: str) -> bytes:
             initrd.file("init", SCRIPT.read_bytes(), 0o755),
             initrd.file("bin/busybox", (root / "usr/bin/busybox").read_bytes(), 0o755),
             *_modules(root, kernel, spec.INITRD_MODULES),
-            *(initrd.directory(name) for name in ("proc", "root", "run", "sys")),
+            *(initrd.directory(name) for name in ("medium", "proc", "root", "run", "sys")),
             # The kernel opens it for stage 0 before anything is mounted.
             initrd.character_device("dev/console", 5, 1),
         ]
     )
 
 
-def verified(packages: Path, root: Path, kernel: str, disks: Iterable[str] = ()) -> bytes:
+def verified(packages: Path, root: Path, kernel: str, disks: Iterable[str] = (), always: Iterable[str] = ()) -> bytes:
     """What is added for a root on a disk of the machine, with dm-verity: its programs, and drivers of disks by alias.
 
     `packages` is the tree of packages, for the root itself has neither dmsetup nor findfs; `disks` are the drivers that
-    the profile has besides.
+    the profile has besides, `always` further modules that are loaded whatever there is.
     """
     libraries = tree.libraries(packages, spec.VERITY_PROGRAMS)
     return initrd.write(
         [
             *(initrd.file(path, (packages / path).read_bytes(), 0o755) for path in spec.VERITY_PROGRAMS),
             *_libraries(packages, libraries),
-            *_modules(root, kernel, spec.VERITY_MODULES, spec.INITRD_MODULES),
+            *_modules(root, kernel, (*spec.VERITY_MODULES, *always), spec.INITRD_MODULES),
             *_drivers(root, kernel, (*spec.DISK_MODULES, *disks)),
         ]
     )

@@ -24,6 +24,13 @@ def file_words() -> tuple[str, ...]:
     return ("rootfstype=ramfs", *CONSOLES, "quiet")
 
 
+def medium_words(roothash: str, label: str) -> tuple[str, ...]:
+    """The command line of the UKI of an installation medium: nothing of the machine is touched, and no node is run."""
+    slow = "rootwait=30"  # a stick may take its time
+    own = ("hepto.data-disk=memory", "init.install")
+    return (f"roothash={roothash}", f"root=LABEL={label}", slow, *own, *CONSOLES, "quiet")
+
+
 def os_release(version: str) -> str:
     """What boot loaders show and sort by (os-release(5))."""
     return (

@@ -3,7 +3,7 @@
 An exception before the loop would be a kernel panic. So what cannot be imported or built is tried again by an exec of
 the same, for memory or descriptors may be there then; and after `TRIES` of them is left a loop of `os` and `signal`
 only, which reaps, says what is wrong, and ends the machine when it is told to. With a name as argument it is one of the
-subprograms instead: `logger` or `lab`.
+subprograms instead (`_subprogram`).
 """
 
 import signal
@@ -33,7 +33,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments and not arguments[0].startswith((RESUME, AGAIN, CONTAINER)):
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        _subprogram(arguments[0])
+        _subprogram(*arguments)
         return
     sys.addaudithook(_count)
     live(_pid1)
@@ -67,7 +67,7 @@ def _argument(name: str) -> str:
     return next((word.removeprefix(name) for word in sys.argv[1:] if word.startswith(name)), "")
 
 
-def _subprogram(name: str) -> None:
+def _subprogram(name: str, *arguments: str) -> None:
     if name == "logger":
         from init import logger
 
@@ -81,8 +81,16 @@ def _subprogram(name: str) -> None:
         from init import blockdevices, credentials, datadisk, handover, phases, pid1, rescue
 
         del blockdevices, credentials, datadisk, handover, phases, pid1, rescue
+    elif name == "shell":
+        from init import shell
+
+        shell.main(*arguments)
+    elif name == "disks":
+        from init import blockdevices
+
+        sys.stdout.write(blockdevices.probe().decode())
     else:
-        sys.exit(f"{name}: no such subprogram\nthere are: check, logger, lab")
+        sys.exit(f"{name}: no such subprogram\nthere are: check, disks, logger, lab, shell")
 
 
 def _pid1(memory: int, tries: int) -> None:

@@ -99,6 +99,7 @@ def _describe(name: str, root: str) -> Disk:
         device=f"/dev/{name}",
         size=size,
         serial=_serial(disk),
+        model=(_read(f"{disk}/device/model") or b"").decode("ascii", "replace"),
         whole=whole,
         read_only=_read(f"{directory}/ro") == b"1",
         partition=partition,

@@ -39,6 +39,7 @@ class Disk:
     """PARTLABEL, of a partition of a GPT."""
     filled: int = 0
     """Bytes that the ext4 file system takes; 0 if there is none."""
+    model: str = ""
     content: str = ""
     """What libblkid has recognised, as `xfs` or `partition table gpt`; empty: nothing, or not asked."""
 

@@ -38,6 +38,8 @@ CONTAINER: tuple[Phase, ...] = (
 """No keys: /proc/cmdline is the host's."""
 
 MODPROBE_TIME = 120.0
+INSTALL = "install"
+"""`init.install`, a word of the command line of an installation medium."""
 LOADING = "loading modules"
 """Key of World.state: modules of new devices are being loaded, and more disks may come."""
 LONG = 3600.0
@@ -47,8 +49,11 @@ LONG = 3600.0
 MIB = 1024 * 1024
 
 
-def built_in(debug: frozenset[str]) -> dict[str, Service]:
-    """The services that have no file: they read and write the files, or are what a person reaches the node by."""
+def built_in(debug: frozenset[str], terminals: tuple[str, ...] = ()) -> dict[str, Service]:
+    """The services that have no file: they read and write the files, or are what a person reaches the node by.
+
+    With `terminals` it is an installation medium: a shell on each, and no node.
+    """
     program = (paths.PYTHON, "-I", "-S", paths.PROGRAM)
     restart = Restart(cap=1.0)
     services = {
@@ -66,6 +71,10 @@ def built_in(debug: frozenset[str]) -> dict[str, Service]:
             limits=Limits(memory_min=48 * MIB, nofile=65536),
         ),
     }
+    if terminals:
+        del services["agent"]
+    for terminal in terminals:
+        services[f"shell-{terminal.lower()}"] = Service((*program, "shell", terminal), restart=restart)
     if "lab" in debug:
         services["lab"] = Service((*program, "lab"), oom_score_adj=-999, restart=restart)
     return services
@@ -96,8 +105,13 @@ def keys(world: World) -> Task:
 
 
 def services(world: World) -> Task:
-    """Logger, agent and, when ordered, the lab's channel."""
-    for name, service in built_in(world.keys.debug).items():
+    """Logger, agent and, when ordered, the lab's channel; on an installation medium shells instead of the agent."""
+    terminals: tuple[str, ...] = ()
+    if INSTALL in world.keys.init:
+        from init import shell
+
+        terminals = shell.terminals(world.root)
+    for name, service in built_in(world.keys.debug, terminals).items():
         world.add_service(name, service)
     yield from ()
 

@@ -27,6 +27,7 @@ class Where(Enum):
     METAL = "tests/metal.py, for the long tests"
     BACKUP = "tests/vm/test_9_backup.py, in the router's network"
     HOST = "tests/vm/test_8_host.py, on a Debian server"
+    INSTALL = "tests/vm/test_6_install.py, in the long tests"
     MAKE = "continuous integration, and whoever follows the README"
 
 
@@ -67,8 +68,8 @@ def where(command: str) -> Where | None:
             return Where.NODE
         case ["hepto", "service", "poweroff" | "reboot"]:
             return Where.POWER
-        case ["hepto", "lab", *_]:
-            return Where.LAB
+        case ["hepto", "install" | "lab" as verb, *_]:
+            return {"install": Where.INSTALL, "lab": Where.LAB}[verb]
         case ["hepto", "start" | "stop" | "list", *_]:
             return Where.HOST
         case _:

@@ -113,6 +113,15 @@ class TestMachine:
         file.write_bytes(content.encode() if isinstance(content, str) else content)
         return file
 
+    def test_what_volumes_hold_can_be_read_alone(self, tmp_path: Path) -> None:
+        """`hepto install` takes it along, and nothing that the machine itself was given."""
+        self.write(tmp_path, "proc/cmdline", "hepto.cluster=demo\n")
+        self.write(tmp_path, "run/credentials/smbios/hepto.name", "one")
+        self.write(tmp_path, "run/credentials/volume/hepto.conf", "port=7000\n")
+        self.write(tmp_path, "run/credentials/cidata/hepto.key.cred", KEY + "\n")
+
+        assert pairs(sources.read_volumes(tmp_path)) == [("port", b"7000"), ("key", KEY.encode())]
+
     def test_everything_is_found_with_its_source(self, tmp_path: Path) -> None:
         self.write(tmp_path, "proc/cmdline", "quiet hepto.cluster=demo hepto.name=one\n")
         self.write(tmp_path, "run/credentials/smbios/hepto.key", KEY + "\n")

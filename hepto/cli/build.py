@@ -32,6 +32,7 @@ Examples:
   hepto build --output /srv/image  somewhere else
   hepto build --format disk        a disk image that boots by UEFI, its root verified
   hepto build --profile metal --output build/metal   with drivers of servers
+  hepto build --format iso --output build/iso        to install servers from a CD or USB stick
   hepto build --set hepto.cluster=demo  for machines of that cluster only
   hepto build --stack DIR          with ready Kubernetes binaries, instead of compiling them (8 minutes)
   hepto build --archive FOLDER     keep the packages that it takes; later, without network, the same again:
@@ -66,7 +67,7 @@ def _ended_tidily() -> Iterator[None]:
     metavar="LIST",
     callback=lambda _ctx, _parameter, value: _formats(value),
     help="What to make, separated by commas: netboot (kernel, initrd and root file system, which are always made), "
-    "disk (a disk image), uki (all in one file for UEFI).",
+    "disk (a disk image), uki (all in one file for UEFI), iso (a CD or USB stick that installs; for --profile metal).",
 )
 @click.option(
     "--disk-type",
@@ -78,10 +79,8 @@ def _ended_tidily() -> Iterator[None]:
 @click.option(
     "--profile",
     type=click.Choice(["vm", "metal"]),
-    default="vm",
-    show_default=True,
     help="What the kernel is for: virtual machines (Debian's cloud kernel), or servers (Debian's full kernel with "
-    "drivers of disks, networks and USB).",
+    "drivers of disks, networks and USB).  [default: vm, with --format iso metal]",
 )
 @click.option(
     "--output",
@@ -124,7 +123,7 @@ def _ended_tidily() -> Iterator[None]:
 def command(
     formats: tuple[str, ...],
     disk_type: str,
-    profile: str,
+    profile: str | None,
     output: Path,
     stack: Path | None,
     archive: Path | None,
@@ -163,7 +162,7 @@ def command(
         archive=archive and archive.absolute(),
         wish=Wish(formats, disk_type),
         words=options,
-        profile=PROFILES[profile],
+        profile=PROFILES[chosen_profile(profile, formats)],
     )
     with _ended_tidily():
         _build(wanted, as_json)
@@ -178,6 +177,16 @@ def _formats(text: str) -> tuple[str, ...]:
         if name not in FORMATS:
             raise UserError(f"--format {text}: {name!r} is no format", f"one of {', '.join(FORMATS)}", ExitCode.USAGE)
     return names
+
+
+def chosen_profile(given: str | None, formats: tuple[str, ...]) -> str:
+    """Its name. An ISO image on a stick is read by a kernel that knows USB."""
+    if "iso" not in formats:
+        return given or "vm"
+    if given not in (None, "metal"):
+        what = f"--format iso does not go with --profile {given}, whose kernel knows no USB"
+        raise UserError(what, "leave --profile out, or build the ISO image by itself", ExitCode.USAGE)
+    return "metal"
 
 
 def baked(given: tuple[str, ...]) -> tuple[str, ...]:

@@ -72,10 +72,11 @@ NOT_COMPARED = frozenset(("lab", "image", "key", "no_key", "admin", "no_wait", "
 )
 @click.option(
     "--format",
-    type=click.Choice(["netboot", "disk", "uki"]),
+    type=click.Choice(["netboot", "disk", "uki", "iso", "usb"]),
     default="netboot",
     show_default=True,
-    help="What of the image nodes start from: QEMU loads a kernel, or UEFI firmware starts the disk image or the UKI.",
+    help="What of the image nodes start from: QEMU loads a kernel, or UEFI firmware starts the disk image, the UKI, or "
+    "the ISO image as a CD or on a USB stick, beside a blank disk.",
 )
 @click.option(
     "--set",

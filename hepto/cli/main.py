@@ -56,6 +56,7 @@ COMMANDS = {
     "node": Row("hepto.cli.node:command", "Show and change who belongs to the cluster."),
     "kubeconfig": Row("hepto.cli.kubeconfig:command", "Fetch an administrator's kubeconfig."),
     "backup": Row("hepto.cli.backup:command", "Take a backup of a master, or fetch one that a node has."),
+    "install": Row("hepto.cli.install:command", "Install a node on a disk, from the ISO image."),
     "gossip": Row("hepto.cli.gossip:command", "Show the members that gossip knows; run one alone."),
     "info": Row("hepto.cli.info:command", "Print what a configuration means."),
     "options": Row("hepto.cli.options:command", "Print the options of a node."),

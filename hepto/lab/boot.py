@@ -17,10 +17,12 @@ from hepto.lab import channel
 from hepto.lab.client import LabClient
 from hepto.lab.plan import FILES
 from hepto.lab.readiness import PREPARING, Look, Pending, Verdict, look, pending, verdict
+from hepto.lab.spec import DISK_FILE, ISO_FILE, MEDIA, UKI_FILE
 
 POLL = 0.5
 """Seconds between two looks at a node."""
 CHECKSUMS = "SHA256SUMS"
+BUILT_AS = {DISK_FILE: "disk", UKI_FILE: "uki", ISO_FILE: "iso"}
 PROGRAM = "/usr/bin/hepto"
 ANSWER_LIMIT = 30.0
 """Seconds that an emulated node may need for one answer of its agent while it starts everything else."""
@@ -71,7 +73,7 @@ def check_image(image: Path, needed: Sequence[str] = FILES) -> Path:
     missing = [name for name in needed if not (image / name).is_file()]
     if missing or not sums:
         lacks = [name for name in missing if name in FILES]
-        how = "" if lacks or not missing else f" --format {'disk' if missing[0].startswith('disk') else 'uki'}"
+        how = "" if lacks or not missing else f" --format {BUILT_AS[missing[0]]}"
         raise UserError(
             f"{image} holds no image ({', '.join(missing) or CHECKSUMS} missing)",
             f"run `hepto build{how}` first, or name another by --image",
@@ -110,6 +112,8 @@ def kubectl_argv(cluster: str, node: str, arguments: tuple[str, ...]) -> tuple[s
 def what_next(lab: str, nodes: Sequence[dict[str, Any]]) -> str:
     """What a user may want to do with a lab whose nodes (of the snapshot) are Ready."""
     name = "" if lab == "default" else f" --name {lab}"
+    if nodes[0].get("format") in MEDIA:
+        return f"The installation medium is up. What you can do now:\n  hepto lab exec{name} -- hepto install"
     last = nodes[-1]["name"]
     first: tuple[str, ...]
     if nodes[0]["kubernetes"]:
@@ -182,11 +186,13 @@ class Waiting:
         """By the agent, the last time."""
 
     def look(self) -> bool:
-        """True if it is Ready. Raises UserError when waiting does not help, or takes too long."""
+        """True if it is Ready, or an installation medium. Raises UserError if waiting does not help, or is too long."""
         over = time.monotonic() >= self._deadline
         if not self._opened and not self._open(over):
             return False
         seen = see(self._connection, self._node, kubernetes=self._kubernetes)
+        if seen.medium:
+            return True
         self.detail = self._said if self._said and (seen.settled or seen.detail == PREPARING) else seen.detail
         if time.monotonic() - self._asked < seen.patience and not over:
             return False

@@ -97,6 +97,7 @@ class Holder:
                 "link": self.links[name].link.bridge,
                 "link_up": machine.link_up,
                 "kubernetes": machine.node.kubernetes,
+                "format": machine.node.format,
                 "memory": machine.node.memory,
                 "cpus": machine.node.cpus,
                 "console": str(self.where.node(name).console),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from hepto.errors import ExitCode, UserError
 from hepto.lab import qemu, state
-from hepto.lab.spec import DISK, DISK_FILE, DOMAIN, NETBOOT, UKI, UKI_FILE, Emulator, Lab, Node
+from hepto.lab.spec import DISK, DISK_FILE, DOMAIN, ISO_FILE, MEDIA, NETBOOT, UKI, UKI_FILE, Emulator, Lab, Node
 
 FILES = ("vmlinuz", "initrd.cpio", "root.erofs")
 """What a lab needs of an image; a machine that UEFI starts needs another file besides (`files`)."""
@@ -64,7 +64,8 @@ class Wish:
 
 def files(form: str) -> tuple[str, ...]:
     """What machines of that format need of an image; its kernel in any case, to try KVM with."""
-    return (*FILES, *{DISK: (DISK_FILE,), UKI: (UKI_FILE,)}.get(form, ()))
+    more = {DISK: (DISK_FILE,), UKI: (UKI_FILE,), **dict.fromkeys(MEDIA, (ISO_FILE,))}
+    return (*FILES, *more.get(form, ()))
 
 
 def names(wish: Wish) -> tuple[str, ...]:

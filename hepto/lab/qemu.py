@@ -42,12 +42,16 @@ class Direct:
 
 @dataclass(frozen=True)
 class Uefi:
-    """OVMF starts what is on the data disk, or the UKI that it is given."""
+    """OVMF starts what is on the data disk, or the UKI or the medium that it is given."""
 
     code: Path
     variables: Path
     """The firmware's memory, which it writes to."""
     uki: Path | None = None
+    medium: Path | None = None
+    """An ISO image, which firmware starts if there is nothing to start on the data disk."""
+    stick: bool = False
+    """It is on a USB stick; else a CD."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,16 @@ def _start(start: Direct | Uefi) -> tuple[str, ...]:
                 *("-blockdev", f"raw,node-name=code,read-only=on,file.driver=file,file.filename={_escape(start.code)}"),
                 *("-blockdev", f"raw,node-name=variables,file.driver=file,file.filename={_escape(start.variables)}"),
                 *(("-kernel", str(start.uki)) if start.uki else ()),
+                *(_medium(start.medium, stick=start.stick) if start.medium else ()),
             )
+
+
+def _medium(path: Path, *, stick: bool) -> tuple[str, ...]:
+    device = ("-device", "qemu-xhci", "-device", "usb-storage,removable=on") if stick else ("-device", "ide-cd")
+    return (
+        *("-blockdev", f"raw,node-name=medium,read-only=on,file.driver=file,file.filename={_escape(path)}"),
+        *(*device[:-1], f"{device[-1]},drive=medium,bootindex=2"),
+    )
 
 
 def _flash(start: Direct | Uefi) -> str:

@@ -12,6 +12,8 @@ from init.contract.status import BootStatus, PhaseState, ServiceStatus, State, l
 
 LAST = "kubelet"
 """No node is Ready before this service is."""
+AGENT, SHELL = "agent", "shell-"
+"""An installation medium has shells on its terminals instead of an agent."""
 PREPARING = "the agent is preparing"
 """It may wait for something that only itself can name: its answer is worth more than this."""
 UP = frozenset((State.READY, State.DOWN))
@@ -27,6 +29,8 @@ class Look:
     """What is happening, in a few words."""
     settled: bool = False
     """Everything that PID 1 runs is as it should be."""
+    medium: bool = False
+    """It is an installation medium: there is no agent, and nothing more to wait for."""
 
     @property
     def patience(self) -> float:
@@ -46,6 +50,8 @@ def look(state: dict[str, Any], *, kubernetes: bool = True) -> Look:
     for phase in boot.phases:
         if phase.state is not PhaseState.DONE:
             return Look(_phase(boot, phase.name))
+    if AGENT not in services and any(name.startswith(SHELL) for name in services):
+        return Look("it is an installation medium", settled=True, medium=True)
     names = sorted(name for name, found in services.items() if found.state not in UP)
     if names:
         up = len(services) - len(names)

@@ -49,9 +49,10 @@ LINKS = (
 )
 BRIDGE = LINKS[0].bridge
 
-NETBOOT, DISK, UKI = FORMATS = ("netboot", "disk", "uki")
-"""Formats of an image that a machine can be started from."""
-DISK_FILE, UKI_FILE = "disk.raw", "hepto.efi"
+NETBOOT, DISK, UKI, ISO, USB = FORMATS = ("netboot", "disk", "uki", "iso", "usb")
+"""Formats of an image that a machine can be started from; the last two are the ISO image as a CD, and on a stick."""
+MEDIA = (ISO, USB)
+DISK_FILE, UKI_FILE, ISO_FILE = "disk.raw", "hepto.efi", "hepto.iso"
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
 """Names of labs and nodes: they become directories, interface names and DNS labels."""
@@ -100,7 +101,8 @@ class Node:
     on: bool = True
     """False: the machine is there and switched off."""
     format: str = NETBOOT
-    """What of the image it is started from, one of FORMATS. With DISK its only disk begins with the disk image."""
+    """What of the image it is started from, one of FORMATS. With DISK its only disk begins with the disk image; with
+    MEDIA its disk is blank, and firmware prefers that as soon as something is on it."""
 
     @property
     def uefi(self) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from hepto.errors import PeerError, UserError
 from hepto.lab import channel, qemu, qmp, sparse
 from hepto.lab.channel import Frame
-from hepto.lab.spec import DISK, DISK_FILE, UKI, UKI_FILE, Lab, Node, NodeFiles
+from hepto.lab.spec import DISK, DISK_FILE, ISO_FILE, MEDIA, UKI, UKI_FILE, USB, Lab, Node, NodeFiles
 
 Sink = Callable[[Frame], None]
 READ = 64 * 1024
@@ -240,7 +240,9 @@ class VirtualMachine:
     def _start(self, image: Path) -> qemu.Direct | qemu.Uefi:
         if self.node.uefi:
             code = Path(self._lab.emulator.firmware) / CODE
-            return qemu.Uefi(code, self._files.variables, image / UKI_FILE if self.node.format == UKI else None)
+            uki = image / UKI_FILE if self.node.format == UKI else None
+            medium = image / ISO_FILE if self.node.format in MEDIA else None
+            return qemu.Uefi(code, self._files.variables, uki, medium, stick=self.node.format == USB)
         words = qemu.command_line(self.node.options)
         return qemu.Direct(image / "vmlinuz", image / "initrd.cpio", image / "root.erofs", words)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from hepto.cli.build import baked, command
+from hepto.cli.build import baked, chosen_profile, command
 from hepto.errors import ExitCode, UserError
 
 
@@ -120,13 +120,34 @@ def test_a_build_leaves_the_handlers_of_signals_as_they_were(tmp_path: Path) -> 
     assert before == [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)]
 
 
-@pytest.mark.parametrize("formats", ["iso", "disk,iso", ""])
+@pytest.mark.parametrize("formats", ["img", "disk,img", ""])
 def test_only_what_can_be_built_is_offered(formats: str) -> None:
     with pytest.raises(UserError, match="is no format") as caught:
         CliRunner().invoke(command, ["--format", formats], catch_exceptions=False)
 
     assert caught.value.code is ExitCode.USAGE
-    assert "netboot, disk, uki" in caught.value.hint
+    assert "netboot, disk, uki, iso" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("formats", "given", "profile"),
+    [
+        (("netboot",), None, "vm"),
+        (("netboot", "disk"), "metal", "metal"),
+        (("iso",), None, "metal"),
+        (("disk", "iso"), "metal", "metal"),
+    ],
+)
+def test_an_iso_image_has_the_kernel_that_knows_usb(formats: tuple[str, ...], given: str | None, profile: str) -> None:
+    assert chosen_profile(given, formats) == profile
+
+
+def test_an_iso_image_with_another_kernel_is_refused(tmp_path: Path) -> None:
+    words = ["--format", "iso", "--profile", "vm", "--output", str(tmp_path / "absent")]
+    with pytest.raises(UserError, match="kernel knows no USB") as caught:
+        CliRunner().invoke(command, words, catch_exceptions=False)
+
+    assert caught.value.code is ExitCode.USAGE
 
 
 @pytest.mark.parametrize(

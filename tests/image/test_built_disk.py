@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from hepto.errors import UserError
-from image import formats, uki
+from hepto.install.driver import SFDISK
+from hepto.install.layout import parse
+from image import disk, formats, medium, uki
 from image.toolbox import WORK, Toolbox
 from image.tree import inside
 from init.contract import paths
@@ -151,6 +153,30 @@ def test_the_image_s_own_sfdisk_takes_the_data_to_the_end_of_a_larger_disk(
     assert after[:5] == [{**part, "node": part["node"].replace("disk", "grown")} for part in partitions[:5]]
     assert after[5]["start"] == partitions[5]["start"]
     assert size - MIB < (after[5]["start"] + after[5]["size"]) * 512 < size
+
+
+def test_the_image_s_own_sfdisk_makes_the_same_partitions_for_an_installation(
+    toolbox: Toolbox, root: Path, work: Path, partitions: list[dict[str, Any]], manifest: dict[str, Any]
+) -> None:
+    """As `hepto install` calls it (hepto/install/driver.py), on a larger disk."""
+    made = disk.Made(manifest["disk"]["roothash"], tuple(manifest["disk"]["partitions"]))
+    files = {part.file: (1, "0") for part in medium.PARTS}
+    script = parse(medium.layout(manifest["version"], made, files).encode()).script
+    with (root / "installed.raw").open("wb") as file:
+        file.truncate(3 * 1024 * MIB)
+
+    subprocess.run([*inside(root), *SFDISK, "/installed.raw"], input=script.encode(), check=True)
+
+    (root / "installed.raw").rename(work / "installed.raw")
+    after = json.loads(toolbox.run("sfdisk", "--json", "installed.raw"))["partitiontable"]["partitions"]
+    fields = ("type", "name", "start", "attrs")
+    assert [[part.get(field) for field in fields] for part in after] == [
+        [part.get(field) for field in fields] for part in partitions
+    ]
+    assert [part["size"] for part in after[:5]] == [part["size"] for part in partitions[:5]]
+    assert [part["uuid"] for part in after[1:3]] == [part["uuid"] for part in partitions[1:3]]
+    assert not {part["uuid"] for part in after[3:]} & {part["uuid"] for part in partitions}
+    assert 3 * 1024 * MIB - 2 * MIB < (after[5]["start"] + after[5]["size"]) * 512 < 3 * 1024 * MIB
 
 
 def inspect(toolbox: Toolbox, name: str) -> dict[str, Any]:

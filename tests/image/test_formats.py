@@ -3,12 +3,13 @@
 from pathlib import Path
 
 from hepto.lab import spec as lab
-from image import formats
+from image import formats, medium
 from image.profile import VM
 
 
 def test_the_lab_starts_machines_from_the_formats_that_are_built() -> None:
-    assert lab.FORMATS == formats.FORMATS
+    assert set(lab.FORMATS) - {lab.USB} == set(formats.FORMATS)
+    assert medium.FILE == lab.ISO_FILE
     assert lab.UKI_FILE == formats.UKI_FILE
     assert f"disk.{formats.DISK_TYPES[0]}" == lab.DISK_FILE
 

@@ -7,6 +7,12 @@ def test_the_disk_s_uki_names_the_root_that_it_starts() -> None:
     assert uki.disk_words("ab" * 32) == (f"roothash={'ab' * 32}", "console=tty0", "console=ttyS0", "quiet")
 
 
+def test_a_medium_verifies_its_root_and_leaves_the_machine_alone() -> None:
+    words = uki.medium_words("ab", "hepto-ab")
+
+    assert {"roothash=ab", "root=LABEL=hepto-ab", "hepto.data-disk=memory", "init.install"} <= set(words)
+
+
 def test_a_root_in_the_initramfs_needs_ramfs() -> None:
     assert uki.file_words()[0] == "rootfstype=ramfs"
     assert not any(word.startswith("root") and "hash" in word for word in uki.file_words())

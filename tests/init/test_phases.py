@@ -101,6 +101,21 @@ def test_the_keys_decide_about_the_built_in_services(tmp_path: Path) -> None:
     assert added == phases.built_in(frozenset({"lab"}))
 
 
+def test_an_installation_medium_has_shells_and_no_node(tmp_path: Path) -> None:
+    added: dict[str, Service] = {}
+    console = {"sys__class__tty__console__active": "tty0 ttyS0\n"}
+    world(tmp_path, proc__cmdline="hepto.data-disk=memory init.install quiet\n", **console)
+    machine = World(str(tmp_path), add_service=added.__setitem__)
+
+    steps("keys", machine)
+    steps("services", machine)
+
+    assert set(added) == {"logger", "shell-tty1", "shell-ttys0"}
+    assert added["shell-ttys0"].argv[-2:] == ("shell", "ttyS0")
+    assert all(parse(service.dump()) == service for service in added.values())
+    assert machine.keys.data_disk == "memory"
+
+
 def test_services_come_before_everything_that_takes_long() -> None:
     names = [phase.name for phase in phases.BOOT]
 

@@ -159,6 +159,15 @@ def test_what_is_proposed_fits_the_lab() -> None:
     assert "hepto lab fault link --name x two down" in light
 
 
+def test_a_medium_has_no_agent_to_wait_for() -> None:
+    shell = {"shell-tty1": dump(ServiceStatus(State.READY, 1.0))}
+    lab = FakeLab({"one": []}, {**READY, "services": shell})
+
+    wait(lab, limit=10.0)
+
+    assert "hepto lab exec -- hepto install" in boot.what_next("default", [{"name": "one", "format": "usb"}])
+
+
 def test_a_node_s_report_names_services_and_phases() -> None:
     services = {"etcd": dump(ServiceStatus(State.STARTING, 1.0)), "agent": dump(ServiceStatus(State.READY, 1.0))}
     answer = {**said("waiting for service etcd"), "now": 5.0, "phases": READY["boot"]["phases"], "services": services}

@@ -67,7 +67,16 @@ def test_machines_have_a_watchdog_only_if_it_is_wished() -> None:
     assert not lab(Wish(), QEMU, "00").nodes[0].watchdog
 
 
-@pytest.mark.parametrize(("form", "more"), [("netboot", ()), ("disk", ("disk.raw",)), ("uki", ("hepto.efi",))])
+@pytest.mark.parametrize(
+    ("form", "more"),
+    [
+        ("netboot", ()),
+        ("disk", ("disk.raw",)),
+        ("uki", ("hepto.efi",)),
+        ("iso", ("hepto.iso",)),
+        ("usb", ("hepto.iso",)),
+    ],
+)
 def test_machines_are_started_from_the_format_that_is_wished(form: str, more: tuple[str, ...]) -> None:
     made = lab(Wish(nodes=2, format=form), replace(QEMU, firmware="/ovmf"), "00")
 

@@ -105,6 +105,23 @@ def test_uefi_starts_the_uki_that_it_is_given() -> None:
     assert not {"-initrd", "-append"} & set(words)
 
 
+@pytest.mark.parametrize(
+    ("stick", "devices"),
+    [(False, ["ide-cd,drive=medium"]), (True, ["qemu-xhci", "usb-storage,removable=on,drive=medium"])],
+)
+def test_a_medium_is_a_cd_or_a_stick_and_the_disk_comes_first(stick: bool, devices: list[str]) -> None:
+    start = Uefi(Path("/ovmf/code"), Path("/state/vars"), medium=Path("/image/hepto.iso"), stick=stick)
+
+    words = argv(TEN, replace(MACHINE, start=start), GIVEN)
+
+    found = values(words, "-device")
+    assert [
+        device.removesuffix(",bootindex=2") for device in found if "medium" in device or "xhci" in device
+    ] == devices
+    assert [device.rpartition(",")[2] for device in found if "bootindex" in device] == ["bootindex=2", "bootindex=1"]
+    assert "read-only=on" in next(node for node in values(words, "-blockdev") if "hepto.iso" in node)
+
+
 def test_flushes_of_a_recorded_disk_come_as_far_as_the_log_and_those_of_another_nowhere() -> None:
     *_, plain = data_nodes(Path("/data"))
     image, log, data = data_nodes(Path("/data"), Path("/log"))

@@ -45,6 +45,13 @@ def test_the_first_thing_that_is_not_done_is_shown(given: dict[str, Any], expect
     assert look(given) == expected
 
 
+def test_an_installation_medium_is_up_when_its_shells_are_there() -> None:
+    found = look({**state(DONE), "services": {"logger": READY, "shell-ttys0": READY, "lab": READY}})
+
+    assert (found.medium, found.settled) == (True, True)
+    assert not look(state(DONE, agent=READY, logger=READY)).medium
+
+
 def test_without_kubernetes_nobody_waits_for_the_kubelet() -> None:
     assert look(state(DONE, agent=READY), kubernetes=False).settled
 
