@@ -34,6 +34,7 @@ ALL = (
     Bench("mesh"),
     Bench("cluster"),
     Bench("powercut"),
+    Bench("disks"),
     Bench("faults", ("--every-of-agent", "8")),
     Bench("certificates"),
     Bench("agent_members"),
