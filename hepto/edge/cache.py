@@ -58,6 +58,25 @@ def locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def own(path: Path) -> int | None:
+    """Take the lock on a file that its last owner removes, and return its descriptor; None when a living process has
+    it. The kernel drops it with its last holder. The file's directory is made if it is not there.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_ino == path.stat().st_ino:
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except FileNotFoundError:
+            pass  # the last owner has removed the file between our open and our lock: that lock is worth nothing
+        os.close(descriptor)
+
+
 def sync_tree(path: Path) -> None:
     """Everything of the file system that holds `path` reaches its disk (there is no syncfs in Python's os)."""
     subprocess.run(["sync", "-f", os.fspath(path)], check=True, stdin=subprocess.DEVNULL)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from hepto.edge import cache
 from hepto.host import groups, sysctls
 from init.contract import durable
 
@@ -96,19 +97,7 @@ class Place:
 
 def acquire(place: Place) -> int | None:
     """Take the node's lock and return its descriptor; None when a living keeper has it."""
-    place.lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    while True:
-        descriptor = os.open(place.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_ino == place.lock.stat().st_ino:
-                return descriptor
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        except FileNotFoundError:
-            pass  # its last owner has removed it between our open and our lock: that lock is worth nothing
-        os.close(descriptor)
+    return cache.own(place.lock)
 
 
 def places(run: Path = RUN) -> tuple[Place, ...]:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hepto.edge import cache
 from hepto.errors import ExitCode, UserError
 from hepto.lab.spec import NAME, RESERVED, NodeFiles
 
@@ -71,23 +72,8 @@ def check_name(name: str, what: str) -> None:
 
 
 def acquire(where: Place) -> int | None:
-    """Take the lab's lock and return its descriptor;
-
-    None when a living lab has it. The kernel drops it with its last holder.
-    """
-    where.lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    while True:
-        descriptor = os.open(where.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_ino == where.lock.stat().st_ino:
-                return descriptor
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        except FileNotFoundError:
-            pass  # the last owner has removed the file between our open and our lock: that lock is worth nothing
-        os.close(descriptor)
+    """Take the lab's lock and return its descriptor; None when a living lab has it."""
+    return cache.own(where.lock)
 
 
 def alive(where: Place) -> bool:
