@@ -15,6 +15,9 @@ class Endpoint(NamedTuple):
         return f"[{self.address}]:{self.port}"
 
 
+KEY_BYTES = 32
+
+
 @dataclass(frozen=True, slots=True)
 class KernelPeer:
     """A peer as the kernel has it."""

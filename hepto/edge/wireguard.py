@@ -13,7 +13,7 @@ from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
 from hepto.edge.netlink import NETLINK_GENERIC, NLA_F_NESTED, Netlink, attribute, attribute_list, attributes, nested
-from hepto.wireguard import Endpoint, KernelPeer
+from hepto.wireguard import KEY_BYTES, Endpoint, KernelPeer
 
 GENL_ID_CTRL = 16
 CTRL_CMD_GETFAMILY = 3
@@ -29,7 +29,6 @@ WGALLOWEDIP_A_FAMILY, WGALLOWEDIP_A_IPADDR, WGALLOWEDIP_A_CIDR_MASK = 1, 2, 3
 
 LARGEST_PIECE = 32_000
 """Bytes of peers in one message: WGDEVICE_A_PEERS is an attribute, whose length has 16 bits."""
-KEY_BYTES = 32
 ALLOWED_AT_ONCE = 512
 """Allowed IPs of a peer in one message, for the same reason (a peer of ours has two)."""
 

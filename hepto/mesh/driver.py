@@ -39,10 +39,9 @@ from hepto.mesh.model import (
     View,
 )
 from hepto.mesh.plan import INTERFACE, Mesh
-from hepto.wireguard import Endpoint, public_key
+from hepto.wireguard import KEY_BYTES, Endpoint, public_key
 from init.contract import durable
 
-KEY_BYTES = 32
 KEY_FILE = "wireguard.key"
 AT_ONCE = 200
 """Orders between which the agent gets to do other things (peers: 0.1 s under emulation)."""
